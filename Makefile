@@ -1,0 +1,71 @@
+# All that is built or fetched goes to build/; `make clean` removes it.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+# The Envoy to run with: a supported version, or with ENVOY the path of a binary.
+ENVOY_VERSION ?= 1.40.0
+SUPPORTED_ENVOYS := 1.39.3 1.40.0
+REFUSING_ENVOY := 1.38.3
+FETCHED_ENVOY := $(CURDIR)/build/envoy-$(ENVOY_VERSION)/envoy
+CHOSEN_ENVOY := $(or $(ENVOY),$(FETCHED_ENVOY))
+ENVOY_TO_FETCH := $(if $(ENVOY),,$(FETCHED_ENVOY))
+FUZZTIME ?= 30s
+UNLISTED ?= block
+
+SOURCES := go.mod go.sum $(shell find cmd envoy filter bootstrap -name '*.go' -o -name '*.[ch]')
+MODULE := build/libwildcard_egress.so
+COMMAND := build/wildcard-egress
+
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e fuzz clean
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: $(MODULE) $(COMMAND) ## build the Envoy module and the command line
+
+# Envoy supplies the ABI's functions when it loads the module.
+$(MODULE): $(SOURCES)
+	go build -buildmode=c-shared -trimpath -tags netgo,osusergo \
+		-ldflags '-extldflags=-Wl,-unresolved-symbols=ignore-all' -o $@ ./cmd/libwildcard_egress
+
+$(COMMAND): $(SOURCES)
+	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/wildcard-egress
+
+envoy: $(ENVOY_TO_FETCH) ## get the chosen Envoy (ENVOY, ENVOY_VERSION) and print its path
+	@test -x '$(CHOSEN_ENVOY)' || { echo 'ENVOY=$(CHOSEN_ENVOY): not an executable file' >&2; exit 1; }
+	@echo '$(CHOSEN_ENVOY)'
+
+$(CURDIR)/build/envoy-%/envoy:
+	@testenv/envoys/get $* $@
+
+# exec, so that a signal to make's child reaches the program that has to clean up.
+run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine; ONCE=1 ends with 0 if all went as it must
+	go build -o build/run ./testenv/run
+	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)'
+
+test: check test-unit test-e2e ## everything that CI runs
+
+check: check-format check-abi ## format, vet, staticcheck, the purity wall, the ABI
+	go vet ./...
+	go tool staticcheck ./...
+	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
+
+check-format:
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
+
+test-unit: ## unit, property and fuzz-seed tests, with the race detector
+	go test -race $$(go list ./... | grep -v /testenv)
+
+test-e2e: build $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
+	@for version in $(SUPPORTED_ENVOYS); do \
+		echo "end to end in Envoy $$version"; \
+		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 ./testenv/...; \
+	done
+
+fuzz: ## fuzz every target for FUZZTIME each
+	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+	done; done
+
+clean: ## remove what was built and fetched
+	rm -rf build

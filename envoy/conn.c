@@ -1,0 +1,131 @@
+// The calls from Go into Envoy. Go passes pointers and lengths as direct
+// arguments, which cgo pins for the call; the ABI's structs are made here.
+#include "conn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define NEEDED(name) \
+  { #name, (void*)name }
+
+const char* host_lacks(void) {
+  const struct {
+    const char* name;
+    void* address;
+  } needed[] = {
+      NEEDED(envoy_dynamic_module_callback_log),
+      NEEDED(envoy_dynamic_module_callback_log_enabled),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks),
+      NEEDED(envoy_dynamic_module_callback_network_filter_write),
+      NEEDED(envoy_dynamic_module_callback_network_filter_close_with_details),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_requested_server_name),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
+      NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
+      NEEDED(envoy_dynamic_module_callback_network_filter_read_enabled),
+      NEEDED(envoy_dynamic_module_callback_network_filter_read_disable),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_define_counter),
+      NEEDED(envoy_dynamic_module_callback_network_filter_increment_counter),
+      NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_new),
+      NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_commit),
+      NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_delete),
+      NEEDED(envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch),
+  };
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
+    if (needed[i].address == NULL) return needed[i].name;
+  return NULL;
+}
+
+static module_buffer buffer(const char* ptr, size_t length) {
+  module_buffer b = {ptr, length};
+  return b;
+}
+
+void host_log(unsigned level, const char* message, size_t length) {
+  if (envoy_dynamic_module_callback_log != NULL) envoy_dynamic_module_callback_log(level, buffer(message, length));
+}
+
+bool host_log_enabled(unsigned level) {
+  return envoy_dynamic_module_callback_log_enabled != NULL && envoy_dynamic_module_callback_log_enabled(level);
+}
+
+bool config_define_counter(struct config* c, size_t index, const char* name, size_t length) {
+  return envoy_dynamic_module_callback_network_filter_config_define_counter(
+             c->envoy, buffer(name, length), &c->counters[index]) == METRICS_SUCCESS;
+}
+
+size_t conn_chunk_count(struct conn* c) {
+  return envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(c->envoy);
+}
+
+bool conn_chunks(struct conn* c, envoy_buffer* chunks) {
+  return envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(c->envoy, chunks);
+}
+
+void conn_write(struct conn* c, const char* data, size_t length) {
+  envoy_dynamic_module_callback_network_filter_write(c->envoy, buffer(data, length), false);
+}
+
+// The state is set first: Envoy raises LocalClose before this returns.
+void conn_close(struct conn* c, unsigned close_type, const char* details, size_t length) {
+  c->state = CONN_CLOSED;
+  deadline_stop(c);
+  envoy_dynamic_module_callback_network_filter_close_with_details(c->envoy, close_type, buffer(details, length));
+}
+
+void conn_forward(struct conn* c) {
+  deadline_stop(c);
+  if (c->reading_was_disabled) envoy_dynamic_module_callback_network_filter_read_disable(c->envoy, true);
+  c->state = CONN_FORWARDING;
+}
+
+void conn_panicked(struct conn* c) {
+  static const char details[] = "panic";
+  bool open = c->state != CONN_CLOSED;
+  conn_count(c, c->config->panic_counter);
+  if (open) conn_close(c, CLOSE_NO_FLUSH, details, sizeof details - 1);
+}
+
+void conn_count(struct conn* c, size_t counter) {
+  if (counter < c->config->counter_count)
+    envoy_dynamic_module_callback_network_filter_increment_counter(c->envoy, c->config->counters[counter], 1);
+}
+
+envoy_buffer conn_requested_server_name(struct conn* c) {
+  envoy_buffer name = {NULL, 0};
+  envoy_dynamic_module_callback_network_filter_get_requested_server_name(c->envoy, &name);
+  return name;
+}
+
+size_t conn_uri_san_count(struct conn* c) {
+  return envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(c->envoy);
+}
+
+bool conn_uri_sans(struct conn* c, envoy_buffer* sans) {
+  return envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(c->envoy, sans);
+}
+
+bool conn_set_filter_state(struct conn* c, const char* key, size_t key_length, const char* value, size_t length) {
+  return envoy_dynamic_module_callback_network_set_filter_state_typed(c->envoy, buffer(key, key_length),
+                                                                      buffer(value, length));
+}
+
+// text is all keys and values one after another; lengths has two entries a pair.
+void conn_set_metadata(struct conn* c, const char* name_space, size_t name_space_length, const char* text,
+                       const uint32_t* lengths, size_t pairs) {
+  key_value_pair entries[16];
+  if (pairs > sizeof entries / sizeof entries[0]) pairs = sizeof entries / sizeof entries[0];
+  for (size_t i = 0; i < pairs; i++) {
+    entries[i].key_ptr = text;
+    entries[i].key_length = lengths[2 * i];
+    text += lengths[2 * i];
+    entries[i].value_ptr = text;
+    entries[i].value_length = lengths[2 * i + 1];
+    text += lengths[2 * i + 1];
+  }
+  envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(
+      c->envoy, buffer(name_space, name_space_length), entries, pairs);
+}
+
+void config_set_deadline(struct config* c, uint64_t ns) { c->deadline_ns = ns; }

@@ -1,0 +1,136 @@
+package envoy
+
+// #include "conn.h"
+import "C"
+
+import (
+	"runtime/cgo"
+	"strings"
+	"unsafe"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+)
+
+// Conn is one downstream connection before its decision. Its methods may be
+// called only by its filter, in a hook.
+type Conn struct {
+	c      *C.struct_conn
+	filter api.DownstreamFilter
+}
+
+// connOf is the connection's Go side, made at the first call.
+func connOf(c *C.struct_conn) *Conn {
+	if c.handle != 0 {
+		return cgo.Handle(c.handle).Value().(*Conn)
+	}
+	conn := &Conn{c: c}
+	fault("new")
+	conn.filter = configOf(c.config).factory.NewFilter(conn)
+	c.handle = C.uintptr_t(cgo.NewHandle(conn))
+	fault("new_connection")
+	conn.filter.OnNewConnection()
+	return conn
+}
+
+func (c *Conn) open() bool { return c.c.state == C.CONN_WAITING }
+
+// releaseIfDecided lets go of the Go side: later bytes never enter Go.
+func (c *Conn) releaseIfDecided() {
+	if !c.open() && c.c.handle != 0 {
+		cgo.Handle(c.c.handle).Delete()
+		c.c.handle = 0
+	}
+}
+
+// newChunks returns the bytes of the read buffer that came since its last
+// call, as Envoy holds them: borrowed until the hook returns.
+func (c *Conn) newChunks() [][]byte {
+	var few [8]C.envoy_buffer
+	buffers := few[:]
+	n := int(C.conn_chunk_count(c.c))
+	if n > len(buffers) {
+		buffers = make([]C.envoy_buffer, n)
+	}
+	if n == 0 || !C.conn_chunks(c.c, &buffers[0]) {
+		return nil
+	}
+	chunks := make([][]byte, 0, n)
+	skip := int(c.c.seen)
+	for _, b := range buffers[:n] {
+		chunk := borrow(b)
+		if skip >= len(chunk) {
+			skip -= len(chunk)
+			continue
+		}
+		chunks = append(chunks, chunk[skip:])
+		c.c.seen += C.size_t(len(chunk) - skip)
+		skip = 0
+	}
+	c.c.need = c.c.seen + 1
+	return chunks
+}
+
+// WaitFor asks for the next OnData only when at least n more bytes have come,
+// or the client has ended its stream.
+func (c *Conn) WaitFor(n int) { c.c.need = c.c.seen + C.size_t(max(n, 1)) }
+
+// RequestedServerName is the server name of the outer TLS handshake; empty
+// when there is none.
+func (c *Conn) RequestedServerName() string {
+	return strings.Clone(text(C.conn_requested_server_name(c.c)))
+}
+
+// PeerURISANs are the URI SANs of the client certificate; empty without one.
+func (c *Conn) PeerURISANs() []string {
+	n := int(C.conn_uri_san_count(c.c))
+	if n == 0 {
+		return nil
+	}
+	sans := make([]C.envoy_buffer, n)
+	if !C.conn_uri_sans(c.c, &sans[0]) {
+		return nil
+	}
+	names := make([]string, n)
+	for i, san := range sans {
+		names[i] = strings.Clone(text(san))
+	}
+	return names
+}
+
+// SetFilterState sets a filter state object through Envoy's factory of that
+// key. It returns false when Envoy has no such factory or refuses the value.
+func (c *Conn) SetFilterState(key, value string) bool {
+	return bool(C.conn_set_filter_state(c.c, chars(key), C.size_t(len(key)), chars(value), C.size_t(len(value))))
+}
+
+// SetMetadata sets the dynamic metadata of a namespace from pairs of key and
+// value; at most 16 pairs. The values must be UTF-8.
+func (c *Conn) SetMetadata(namespace string, pairs ...string) {
+	lengths := make([]C.uint32_t, len(pairs))
+	for i, s := range pairs {
+		lengths[i] = C.uint32_t(len(s))
+	}
+	all := strings.Join(pairs, "")
+	C.conn_set_metadata(c.c, chars(namespace), C.size_t(len(namespace)), chars(all), &lengths[0], C.size_t(len(pairs)/2))
+}
+
+// Count raises the counter with this index of Config.DefineCounters.
+func (c *Conn) Count(counter int) { C.conn_count(c.c, C.size_t(counter)) }
+
+// Write sends b to the client.
+func (c *Conn) Write(b []byte) {
+	C.conn_write(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b)))
+}
+
+// Close ends the connection. details appears in the access log; it must be a
+// fixed word.
+func (c *Conn) Close(details string, how api.ConnectionCloseType) {
+	C.conn_close(c.c, C.uint(how), chars(details), C.size_t(len(details)))
+}
+
+func chars(s string) *C.char { return (*C.char)(unsafe.Pointer(unsafe.StringData(s))) }
+
+// text is borrowed, as is the buffer.
+func text(b C.envoy_buffer) string {
+	return unsafe.String((*byte)(unsafe.Pointer(b.ptr)), int(b.length))
+}

@@ -1,0 +1,66 @@
+// What Envoy holds for us: plain C memory with integer handles of Go values in
+// it, so that no Go pointer ever crosses (envoy.md, trap 2).
+#ifndef WILDCARD_EGRESS_ENVOY_CONN_H
+#define WILDCARD_EGRESS_ENVOY_CONN_H
+
+#include "abi.h"
+
+// The states of a connection. Only CONN_FORWARDING lets bytes through, and only
+// conn_forward sets it. Zero is waiting, which stops.
+enum { CONN_WAITING = 0, CONN_FORWARDING, CONN_CLOSED };
+
+// One filter_config of Envoy.
+struct config {
+  uintptr_t handle;     // cgo.Handle of the Go *Config
+  void* envoy;          // Envoy's object; valid from config_new to config_destroy
+  size_t* counters;     // Envoy's ids of the counters, in the order of DefineCounters
+  size_t counter_count;
+  size_t panic_counter; // index in counters; counter_count when there is none
+  _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
+};
+
+// One downstream connection.
+struct conn {
+  uintptr_t handle;  // cgo.Handle of the Go *Conn; 0 before the first bytes and after the decision
+  void* envoy;       // Envoy's object; valid until destroy
+  struct config* config;
+  size_t seen;       // bytes of the read buffer that the filter was given
+  size_t need;       // bytes of the read buffer below which the filter is not called
+  unsigned char state;
+  bool reading_was_disabled;  // tcp_proxy had disabled reading; restored before Continue (trap 8)
+
+  // The waiting list (deadlines.c); guarded by its mutex.
+  bool waiting;
+  uint64_t expires_ns;
+  struct conn *previous, *next;
+};
+
+// The callbacks that this Envoy lacks: the name of the first, or null.
+const char* host_lacks(void);
+void host_log(unsigned level, const char* message, size_t length);
+bool host_log_enabled(unsigned level);
+
+bool config_define_counter(struct config*, size_t index, const char* name, size_t length);
+void config_set_deadline(struct config*, uint64_t ns);
+
+// What the filter may do to its connection, on its worker, inside a hook.
+size_t conn_chunk_count(struct conn*);
+bool conn_chunks(struct conn*, envoy_buffer* chunks);
+void conn_write(struct conn*, const char* data, size_t length);
+void conn_close(struct conn*, unsigned close_type, const char* details, size_t length);
+void conn_forward(struct conn*);
+void conn_panicked(struct conn*);
+void conn_count(struct conn*, size_t counter);
+envoy_buffer conn_requested_server_name(struct conn*);
+size_t conn_uri_san_count(struct conn*);
+bool conn_uri_sans(struct conn*, envoy_buffer* sans);
+bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
+void conn_set_metadata(struct conn*, const char* name_space, size_t name_space_length, const char* text,
+                       const uint32_t* lengths, size_t pairs);
+
+// deadlines.c: a connection that waits is closed when its deadline passes.
+// deadline_start returns false when no thread can watch it: close it then.
+bool deadline_start(struct conn*);
+void deadline_stop(struct conn*);
+
+#endif

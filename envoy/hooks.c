@@ -1,0 +1,97 @@
+// Envoy's hooks. The rules are:
+//  - After the decision (state forwarding or closed) no hook enters Go: bytes
+//    cost one comparison in each direction.
+//  - A hook continues only if conn_forward ran; whatever Go returns or forgets,
+//    the other states stop.
+#include "conn.h"
+
+#include <stdlib.h>
+
+#include "_cgo_export.h"
+
+const char* envoy_dynamic_module_on_program_init(void) { return "v0.1.0"; }
+
+const void* envoy_dynamic_module_on_network_filter_config_new(void* config_envoy, envoy_buffer name,
+                                                              envoy_buffer config) {
+  struct config* c = calloc(1, sizeof *c);
+  if (c == NULL) return NULL;
+  c->envoy = config_envoy;
+  if (goConfigNew(c, name, config)) return c;
+  free(c->counters);
+  free(c);
+  return NULL;
+}
+
+// Any thread: the last connection that holds the config may be the last owner.
+void envoy_dynamic_module_on_network_filter_config_destroy(const void* config) {
+  struct config* c = (struct config*)config;
+  goConfigDestroy(c);
+  free(c->counters);
+  free(c);
+}
+
+const void* envoy_dynamic_module_on_network_filter_new(const void* config, void* filter_envoy) {
+  struct conn* c = calloc(1, sizeof *c);
+  if (c == NULL) return NULL;  // Envoy closes the connection in new_connection
+  c->envoy = filter_envoy;
+  c->config = (struct config*)config;
+  c->need = 1;
+  return c;
+}
+
+unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
+  struct conn* c = (struct conn*)filter;
+  if (!envoy_dynamic_module_callback_network_filter_read_enabled(filter_envoy)) {
+    c->reading_was_disabled = true;
+    envoy_dynamic_module_callback_network_filter_read_disable(filter_envoy, false);
+  }
+  return STATUS_STOP_ITERATION;  // so nothing is dialled before the decision
+}
+
+unsigned envoy_dynamic_module_on_network_filter_read(void* filter_envoy, const void* filter, size_t length,
+                                                     bool end_stream) {
+  struct conn* c = (struct conn*)filter;
+  (void)filter_envoy;
+  if (c->state == CONN_FORWARDING) return STATUS_CONTINUE;
+  if (c->state == CONN_CLOSED || (length < c->need && !end_stream)) return STATUS_STOP_ITERATION;
+  goRead(c, end_stream);
+  return c->state == CONN_FORWARDING ? STATUS_CONTINUE : STATUS_STOP_ITERATION;
+}
+
+// Before the decision nothing but our own alert is written; it passes.
+unsigned envoy_dynamic_module_on_network_filter_write(void* filter_envoy, const void* filter, size_t length,
+                                                      bool end_stream) {
+  (void)filter_envoy, (void)filter, (void)length, (void)end_stream;
+  return STATUS_CONTINUE;
+}
+
+void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void* filter, unsigned event) {
+  struct conn* c = (struct conn*)filter;
+  (void)filter_envoy;
+  if (c->state != CONN_WAITING) return;
+  switch (event) {
+    case EVENT_CONNECTED:  // the outer handshake is done, or there is none
+    case EVENT_CONNECTED_ZERO_RTT:
+      if (!deadline_start(c)) conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
+      return;
+    case EVENT_REMOTE_CLOSE:
+      goEvent(c, event);
+      break;
+  }
+  c->state = CONN_CLOSED;
+  deadline_stop(c);
+}
+
+void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const void* filter, uint64_t event_id) {
+  struct conn* c = (struct conn*)filter;
+  (void)filter_envoy, (void)event_id;
+  if (c->state == CONN_WAITING) goDeadline(c);  // it may have been decided or closed meanwhile
+}
+
+// Any thread: the sweeper may hold the last reference. No callback is allowed.
+void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
+  struct conn* c = (struct conn*)filter;
+  deadline_stop(c);
+  if (c->handle != 0) goRelease(c->handle);
+  free(c);
+}

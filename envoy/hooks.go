@@ -1,0 +1,118 @@
+package envoy
+
+// #include "conn.h"
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime/cgo"
+	"runtime/debug"
+	"unsafe"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+)
+
+// An export is barrier, lookup, call. A panic that crosses cgo ends Envoy, so
+// the barrier is each export's first statement; onPanic fails closed.
+func barrier(hook string, onPanic func()) {
+	if r := recover(); r != nil {
+		Log(Error, fmt.Sprintf("wildcard_egress: panic in %s, failing closed: %v\n%s", hook, r, debug.Stack()))
+		onPanic()
+	}
+}
+
+//export goConfigNew
+func goConfigNew(c *C.struct_config, name, config C.envoy_buffer) (ok C.bool) {
+	defer barrier("config_new", func() { ok = false })
+	_ = name
+	fault("config_new")
+	if err := newConfig(c, borrow(config)); err != nil {
+		Log(Error, "wildcard_egress: configuration refused: "+err.Error())
+		return false
+	}
+	return true
+}
+
+func newConfig(c *C.struct_config, filterConfig []byte) error {
+	if lacking := C.host_lacks(); lacking != nil {
+		return fmt.Errorf("this Envoy lacks the callback %s; use Envoy 1.39 or newer", C.GoString(lacking))
+	}
+	if newFactory == nil {
+		return errors.New("no filter is registered; the module's main must call envoy.Register")
+	}
+	config := &Config{c: c}
+	factory, err := newFactory(config, filterConfig)
+	if err != nil {
+		return err
+	}
+	config.factory = factory
+	c.handle = C.uintptr_t(cgo.NewHandle(config))
+	return nil
+}
+
+//export goConfigDestroy
+func goConfigDestroy(c *C.struct_config) {
+	defer barrier("config_destroy", func() {})
+	fault("config_destroy")
+	config := configOf(c)
+	cgo.Handle(c.handle).Delete()
+	config.factory.Close()
+}
+
+//export goRead
+func goRead(c *C.struct_conn, endStream C.bool) {
+	defer barrier("read", func() { C.conn_panicked(c) })
+	conn := connOf(c)
+	defer conn.releaseIfDecided()
+	fault("read")
+	chunks := conn.newChunks()
+	if len(chunks) == 0 {
+		chunks = append(chunks, nil)
+	}
+	for i, chunk := range chunks {
+		if !conn.open() {
+			return
+		}
+		status := conn.filter.OnData(chunk, bool(endStream) && i == len(chunks)-1)
+		if status == api.NetworkFilterContinue && conn.open() {
+			C.conn_forward(c)
+			return
+		}
+	}
+}
+
+//export goEvent
+func goEvent(c *C.struct_conn, event C.uint) {
+	defer barrier("event", func() { C.conn_panicked(c) })
+	conn := connOf(c)
+	defer conn.releaseIfDecided()
+	fault("event")
+	conn.filter.OnEvent(api.ConnectionEvent(event))
+}
+
+//export goDeadline
+func goDeadline(c *C.struct_conn) {
+	defer barrier("deadline", func() { C.conn_panicked(c) })
+	conn := connOf(c)
+	defer conn.releaseIfDecided()
+	fault("deadline")
+	if d, ok := conn.filter.(Deadliner); ok {
+		d.OnDeadline()
+	}
+	if conn.open() {
+		conn.Close("timeout", api.NoFlush)
+	}
+}
+
+//export goRelease
+func goRelease(handle C.uintptr_t) {
+	defer barrier("release", func() {})
+	fault("release")
+	cgo.Handle(handle).Delete()
+}
+
+// borrow is the bytes of an Envoy buffer: valid until the hook returns.
+func borrow(b C.envoy_buffer) []byte {
+	return unsafe.Slice((*byte)(unsafe.Pointer(b.ptr)), int(b.length))
+}

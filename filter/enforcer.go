@@ -1,0 +1,65 @@
+package filter
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+
+	"wildcard-egress/filter/clienthello"
+	"wildcard-egress/filter/policy"
+)
+
+// Enforcer is what the connections of one filter_config share. It is safe for
+// use by all workers; its fields must not change once it is in use.
+type Enforcer struct {
+	// Policy returns the policy in force; nil denies everything.
+	Policy func() *policy.Policy
+	// UpstreamPort is dialled instead of the rule's port if it is not 0: for
+	// trials on a machine where port 443 is not to be had.
+	UpstreamPort uint16
+	// Log takes a line for each refusal at level info, but no more than the
+	// limit allows, and for each allowed connection at level debug.
+	Log *slog.Logger
+
+	limit lineLimit
+}
+
+// NewFilter returns the filter of one connection.
+func (e *Enforcer) NewFilter(conn Connection) api.DownstreamFilter {
+	p := e.Policy()
+	return &filter{conn: conn, enforcer: e, policy: p,
+		parser: clienthello.Parser{MaxBytes: p.Settings().MaxClientHelloBytes}}
+}
+
+func (e *Enforcer) logAllowed(r request, d policy.Decision) {
+	if !e.Log.Enabled(context.Background(), slog.LevelDebug) {
+		return
+	}
+	e.Log.Debug("connection allowed", "server_name", r.shown, "rule", d.Rule, "principal", r.Principal)
+}
+
+// logRefused leaves at most one line. A client that left without a word, such
+// as a health check, is worth one at level debug only.
+func (e *Enforcer) logRefused(r request, d policy.Decision, cause error, begun bool) {
+	level := slog.LevelInfo
+	if !begun && d.Reason == Incomplete {
+		level = slog.LevelDebug
+	}
+	if !e.Log.Enabled(context.Background(), level) {
+		return
+	}
+	leftOut, ok := e.limit.allow()
+	if !ok {
+		return
+	}
+	attrs := []slog.Attr{slog.String("reason", string(d.Reason)), slog.String("server_name", r.shown),
+		slog.String("principal", r.Principal), slog.String("rule", d.Rule)}
+	if cause != nil {
+		attrs = append(attrs, slog.String("detail", cause.Error()))
+	}
+	if leftOut > 0 {
+		attrs = append(attrs, slog.Int("lines_left_out", leftOut))
+	}
+	e.Log.LogAttrs(context.Background(), level, "connection refused", attrs...)
+}

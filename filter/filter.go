@@ -1,0 +1,169 @@
+// Package filter guards one connection from its first byte to its decision: it
+// waits for the whole ClientHello, asks the policy, and lets the connection go
+// on to the host that the client asked for, or refuses it with a reason. It is
+// pure Go: what it needs of Envoy is the interface Connection.
+package filter
+
+import (
+	"errors"
+	"strconv"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+
+	"wildcard-egress/filter/clienthello"
+	"wildcard-egress/filter/policy"
+)
+
+// Connection is what a filter needs of the connection that it guards.
+type Connection interface {
+	// WaitFor asks for the next OnData only when n more bytes have come.
+	WaitFor(n int)
+	// PeerURISANs are the URI SANs of the verified client certificate.
+	PeerURISANs() []string
+	// RequestedServerName is the server name of the outer TLS handshake.
+	RequestedServerName() string
+	// SetFilterState sets what later filters read; false: Envoy refused it.
+	SetFilterState(key, value string) bool
+	// SetMetadata sets dynamic metadata from pairs of key and value.
+	SetMetadata(namespace string, pairs ...string)
+	// Count raises a counter of Counters.
+	Count(counter int)
+	// Write sends bytes to the client.
+	Write(b []byte)
+	// Close ends the connection; details is a fixed word for the access log.
+	Close(details string, how api.ConnectionCloseType)
+}
+
+// Namespace is the namespace of the dynamic metadata: server_name, decision,
+// rule, reason, principal, and of shadow rules shadow_rule and shadow_decision.
+const Namespace = "wildcard_egress"
+
+// What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
+// Without the first they would take the outer server name, without the second
+// port 80 (source/extensions/filters/network/sni_dynamic_forward_proxy).
+const (
+	dynamicHost = "envoy.upstream.dynamic_host"
+	dynamicPort = "envoy.upstream.dynamic_port"
+)
+
+// filter is one connection before its decision. After OnData has returned
+// Continue or the connection is closed it is not called again.
+type filter struct {
+	api.EmptyDownstreamFilter
+	conn     Connection
+	enforcer *Enforcer
+	policy   *policy.Policy // in force when the first bytes came
+	parser   clienthello.Parser
+	begun    bool // a byte has come
+}
+
+// OnNewConnection waits for the first bytes.
+func (f *filter) OnNewConnection() api.FilterStatus { return api.NetworkFilterStopIteration }
+
+// OnData takes the bytes that follow those of earlier calls.
+func (f *filter) OnData(hello []byte, endOfStream bool) api.FilterStatus {
+	f.begun = f.begun || len(hello) > 0
+	parsed, err := f.parser.Feed(hello)
+	if errors.Is(err, clienthello.ErrIncomplete) {
+		if endOfStream {
+			return f.refuse(request{}, policy.Decision{Reason: Incomplete}, err)
+		}
+		f.conn.WaitFor(f.parser.Need())
+		return api.NetworkFilterStopIteration
+	}
+	if err != nil {
+		return f.refuse(request{}, policy.Decision{Reason: reasonOf(err)}, err)
+	}
+	return f.decide(parsed)
+}
+
+// OnEvent hears that the client left before its hello was whole.
+func (f *filter) OnEvent(event api.ConnectionEvent) {
+	if event == api.RemoteClose {
+		f.refuse(request{}, policy.Decision{Reason: Incomplete}, nil)
+	}
+}
+
+// OnDeadline ends a connection whose hello took too long.
+func (f *filter) OnDeadline() {
+	f.refuse(request{}, policy.Decision{Reason: Timeout}, nil)
+}
+
+func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
+	if hello.ECH {
+		f.conn.Count(counterECH)
+	}
+	name, err := policy.ParseServerName(hello.ServerName)
+	if err != nil {
+		return f.refuse(request{shown: printable(hello.ServerName)}, policy.Decision{Reason: InvalidServerName}, err)
+	}
+	r := request{shown: name, Request: policy.Request{
+		ServerName: name,
+		Principal:  principal(f.conn.PeerURISANs()),
+		Port:       RequestedPort(f.conn.RequestedServerName()),
+	}}
+	if hello.ECH && f.policy.Settings().RefuseECH {
+		return f.refuse(r, policy.Decision{Reason: ECHRefused}, nil)
+	}
+	decision := f.policy.Decide(r.Request)
+	if decision.Action != policy.Allow {
+		return f.refuse(r, decision, nil)
+	}
+	return f.allow(r, decision)
+}
+
+// allow sends the connection to the approved host, and to nothing else: the
+// name that was matched is the name that is dialled, logged and resolved.
+func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
+	port := d.Port
+	if f.enforcer.UpstreamPort != 0 {
+		port = f.enforcer.UpstreamPort
+	}
+	if port == 0 || !f.conn.SetFilterState(dynamicHost, r.ServerName) ||
+		!f.conn.SetFilterState(dynamicPort, strconv.Itoa(int(port))) {
+		return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
+	}
+	f.report(r, d)
+	f.conn.Count(counterAllowed)
+	f.enforcer.logAllowed(r, d)
+	return api.NetworkFilterContinue
+}
+
+func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterStatus {
+	if r.Principal == "" {
+		r.Principal = principal(f.conn.PeerURISANs())
+	}
+	d.Action = policy.Deny
+	f.report(r, d)
+	f.conn.Count(counterOf(d.Reason))
+	f.enforcer.logRefused(r, d, cause, f.begun)
+	f.close(d.Reason)
+	return api.NetworkFilterStopIteration
+}
+
+// report says the decision in the dynamic metadata and the shadow counters.
+func (f *filter) report(r request, d policy.Decision) {
+	pairs := []string{"server_name", r.shown, "decision", d.Action.String(), "rule", d.Rule,
+		"reason", string(d.Reason), "principal", r.Principal}
+	if d.Shadow.Reported {
+		pairs = append(pairs, "shadow_rule", d.Shadow.Rule, "shadow_decision", d.Shadow.Action.String())
+		if d.Shadow.Action == policy.Allow {
+			f.conn.Count(counterShadowAllowed)
+		} else {
+			f.conn.Count(counterShadowDenied)
+		}
+	}
+	f.conn.SetMetadata(Namespace, pairs...)
+}
+
+func reasonOf(err error) policy.Reason {
+	switch {
+	case errors.Is(err, clienthello.ErrNotTLS):
+		return NotTLS
+	case errors.Is(err, clienthello.ErrTooLarge):
+		return TooLarge
+	case errors.Is(err, clienthello.ErrNoServerName):
+		return NoServerName
+	}
+	return Malformed
+}

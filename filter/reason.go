@@ -1,0 +1,55 @@
+package filter
+
+import "wildcard-egress/filter/policy"
+
+// The reasons that the filter itself gives, beside those of package policy.
+const (
+	NotTLS            policy.Reason = "not_tls"                // the first bytes are no TLS handshake
+	Malformed         policy.Reason = "malformed"              // a ClientHello that TLS forbids
+	TooLarge          policy.Reason = "client_hello_too_large" // over max_client_hello_bytes
+	Incomplete        policy.Reason = "incomplete"             // the client ended before its hello was whole
+	NoServerName      policy.Reason = "no_server_name"         // a good hello without a server name
+	InvalidServerName policy.Reason = "invalid_server_name"    // the server name is not a host name
+	ECHRefused        policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
+	Timeout           policy.Reason = "timeout"                // no whole hello within client_hello_timeout
+	HostError         policy.Reason = "host_error"             // Envoy did not take the upstream
+	Panic             policy.Reason = "panic"                  // a bug in this filter; closed by its host
+)
+
+// refusals are all reasons. An index in it plus one is the index of its counter.
+var refusals = []policy.Reason{
+	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
+	NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Panic,
+}
+
+// The counters that have no reason. Those of refusals lie between.
+const counterAllowed = 0
+
+var (
+	counterECH           = len(refusals) + 1
+	counterShadowDenied  = len(refusals) + 2
+	counterShadowAllowed = len(refusals) + 3
+)
+
+// Counters are the names of the counters, in the order in which
+// Connection.Count numbers them: allowed, denied.<reason> for each reason, ech,
+// shadow_denied and shadow_allowed. All are fixed words.
+func Counters() []string {
+	names := []string{"allowed"}
+	for _, r := range refusals {
+		names = append(names, "denied."+string(r))
+	}
+	return append(names, "ech", "shadow_denied", "shadow_allowed")
+}
+
+// PanicCounter is the index of the counter of connections closed by a panic.
+func PanicCounter() int { return counterOf(Panic) }
+
+func counterOf(reason policy.Reason) int {
+	for i, r := range refusals {
+		if r == reason {
+			return i + 1
+		}
+	}
+	return counterOf(HostError) // unreachable: reasons are the constants above
+}

@@ -1,0 +1,75 @@
+package envoy_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	// Envoy's own declaration of the ABI, which abi.h is held against.
+	_ "github.com/envoyproxy/envoy/source/extensions/dynamic_modules/abi"
+)
+
+func TestDeclarationsAreThoseOfEnvoysHeader(t *testing.T) {
+	official := moduleDir(t, "github.com/envoyproxy/envoy/source/extensions/dynamic_modules")
+	for _, file := range []string{"testdata/prototypes.c", "testdata/layouts.c"} {
+		if out, err := compile(official, file); err != nil {
+			t.Errorf("%s: the ABI has drifted; make abi.h agree with Envoy's header: %v\n%s", file, err, out)
+		}
+	}
+}
+
+// The check must be able to fail: a prototype with another type is an error.
+func TestDriftOfADeclarationIsAnError(t *testing.T) {
+	official := moduleDir(t, "github.com/envoyproxy/envoy/source/extensions/dynamic_modules")
+	source := "#include \"abi/abi.h\"\nunsigned envoy_dynamic_module_callback_network_filter_close_with_details(void*, unsigned, envoy_dynamic_module_type_module_buffer);\n"
+	file := filepath.Join(t.TempDir(), "drift.c")
+	if err := os.WriteFile(file, []byte(source), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := compile(official, file); err == nil {
+		t.Errorf("a callback declared with another result compiles beside Envoy's header: %s", out)
+	}
+}
+
+// The published header ends before Envoy 1.39, so for newer callbacks the
+// source of 1.39 is the reference.
+func TestNewCallbacksAreThoseOfEnvoysSource(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(moduleDir(t, "github.com/envoyproxy/envoy"),
+		"source/extensions/filters/network/dynamic_modules/abi_impl.cc"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(string(source)), " ")
+	for _, want := range []string{
+		"void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(" +
+			" envoy_dynamic_module_type_network_filter_envoy_ptr filter_envoy_ptr," +
+			" envoy_dynamic_module_type_module_buffer filter_namespace," +
+			" const envoy_dynamic_module_type_module_key_value_pair* entries, size_t entries_size)",
+		"absl::string_view key_view(entry.key_ptr, entry.key_length);",
+		"absl::string_view value_view(entry.value_ptr, entry.value_length);",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("Envoy's abi_impl.cc has no %q: the callback changed; make abi.h agree", want)
+		}
+	}
+}
+
+func compile(official, file string) (string, error) {
+	cc := os.Getenv("CC")
+	if cc == "" {
+		cc = "cc"
+	}
+	out, err := exec.Command(cc, "-std=c11", "-fsyntax-only", "-Wall", "-Werror", "-I", official, file).CombinedOutput()
+	return string(out), err
+}
+
+func moduleDir(t *testing.T, module string) string {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", module).Output()
+	if err != nil {
+		t.Fatalf("go list -m %s: %v", module, err)
+	}
+	return strings.TrimSpace(string(out))
+}

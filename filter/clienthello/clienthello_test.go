@@ -1,63 +1,260 @@
 package clienthello_test
 
 import (
-	"bytes"
-	"crypto/tls"
 	"errors"
-	"io"
-	"net"
+	"math/rand/v2"
+	"runtime"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"wildcard-egress/filter/clienthello"
+	"wildcard-egress/testenv/hellos"
 )
 
-// goHello returns what crypto/tls sends first.
-func goHello(t testing.TB, config *tls.Config) []byte {
-	t.Helper()
-	var sent bytes.Buffer
-	conn := tls.Client(recorder{written: &sent}, config)
-	if err := conn.Handshake(); err == nil {
-		t.Fatal("the handshake ended without a server")
+// outcome is all that a Parser says of some bytes, in values that compare.
+type outcome struct {
+	Result, Reason, Name string
+	ECH                  bool
+	Protocols            []string
+	Versions             []uint16
+}
+
+func outcomeOf(hello clienthello.Hello, err error) outcome {
+	o := outcome{Name: string(hello.ServerName), ECH: hello.ECH}
+	var refusal *clienthello.Error
+	switch {
+	case err == nil:
+		o.Result, o.Protocols, o.Versions = hellos.Accepted, hello.Protocols(), hello.Versions()
+		return o
+	case err == clienthello.ErrIncomplete:
+		o.Result, o.Reason = hellos.Incomplete, hellos.Incomplete
+		return o
+	case errors.As(err, &refusal):
+		o.Reason = refusal.Reason
 	}
-	return sent.Bytes()
+	switch {
+	case errors.Is(err, clienthello.ErrNotTLS):
+		o.Result = hellos.NotTLS
+	case errors.Is(err, clienthello.ErrNoServerName):
+		o.Result = hellos.NoServerName
+	case errors.Is(err, clienthello.ErrMalformed), errors.Is(err, clienthello.ErrTooLarge):
+		o.Result = hellos.Malformed
+	}
+	return o
 }
 
-// recorder is a connection whose peer says nothing.
-type recorder struct {
-	net.Conn
-	written *bytes.Buffer
+// feed gives raw to a new parser in pieces of the sizes that next returns.
+func feed(raw []byte, next func() int) outcome {
+	var p clienthello.Parser
+	for len(raw) > 0 {
+		n := min(max(next(), 1), len(raw))
+		// The capacity ends with the piece, so that reading on would panic.
+		if hello, err := p.Feed(raw[:n:n]); err != clienthello.ErrIncomplete {
+			return outcomeOf(hello, err)
+		}
+		raw = raw[n:]
+	}
+	return outcomeOf(p.Feed(nil))
 }
 
-func (r recorder) Read([]byte) (int, error)    { return 0, io.EOF }
-func (r recorder) Write(b []byte) (int, error) { return r.written.Write(b) }
+func sizes(n ...int) func() int {
+	i := -1
+	return func() int { i = min(i+1, len(n)-1); return n[i] }
+}
 
-func TestFeedReadsGoHello(t *testing.T) {
-	raw := goHello(t, &tls.Config{ServerName: "en.wikipedia.org"})
-	for split := range raw {
-		var p clienthello.Parser
-		if split > 0 {
-			if _, err := p.Feed(raw[:split]); !errors.Is(err, clienthello.ErrIncomplete) {
-				t.Fatalf("Feed(first %d bytes) = %v, want ErrIncomplete", split, err)
+func atOnce(raw []byte) outcome { return feed(raw, sizes(len(raw))) }
+
+// want is the outcome for the parser: the check of the name comes after it.
+func want(c hellos.Case) outcome {
+	if c.Reason == "invalid_server_name" {
+		c.Result, c.Reason = hellos.Accepted, ""
+	}
+	return outcome{Result: c.Result, Reason: c.Reason, Name: c.Sent, ECH: c.ECH}
+}
+
+func TestFeed(t *testing.T) {
+	for _, c := range hellos.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			got := atOnce(c.Bytes)
+			got.Protocols, got.Versions = nil, nil
+			if diff := cmp.Diff(want(c), got); diff != "" {
+				t.Errorf("Feed(%d bytes) (-want +got):\n%s", len(c.Bytes), diff)
+			}
+		})
+	}
+}
+
+func TestFeedIsTheSameForAnySplitIntoReads(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for _, c := range hellos.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			want := atOnce(c.Bytes)
+			check := func(how string, next func() int) {
+				if diff := cmp.Diff(want, feed(c.Bytes, next)); diff != "" {
+					t.Fatalf("%s (-at once +split):\n%s", how, diff)
+				}
+			}
+			check("byte by byte", sizes(1))
+			for cut := 1; cut < min(len(c.Bytes), 3000); cut++ {
+				check("cut in two", sizes(cut, len(c.Bytes)))
+			}
+			for range 20 {
+				limit := 1 + random.IntN(300)
+				check("random pieces", func() int { return random.IntN(limit) })
+			}
+		})
+	}
+}
+
+func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
+	for _, c := range hellos.All() {
+		if c.Message == nil {
+			continue // the records are the point of this case
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			want := atOnce(c.Bytes)
+			check := func(how string, raw []byte) {
+				if diff := cmp.Diff(want, atOnce(raw)); diff != "" {
+					t.Fatalf("%s (-whole +split):\n%s", how, diff)
+				}
+			}
+			for size := 1; size < min(len(c.Message), 200); size++ {
+				check("records of one size", hellos.Records(c.Message, size))
+			}
+			for cut := 1; cut < min(len(c.Message), 2000); cut++ {
+				front, back := hellos.Whole(c.Message[:cut]), hellos.Whole(c.Message[cut:])
+				check("two records", append(front, back...))
+			}
+		})
+	}
+}
+
+func TestNeedIsALowerBound(t *testing.T) {
+	for _, c := range hellos.All() {
+		for _, raw := range [][]byte{c.Bytes, hellos.Records(c.Message, 3)} {
+			for start := range min(len(raw), 400) {
+				var p clienthello.Parser
+				if _, err := p.Feed(raw[:start]); err != clienthello.ErrIncomplete {
+					break
+				}
+				need := p.Need()
+				if need < 1 {
+					t.Fatalf("%s: Need() after %d bytes = %d, want at least 1", c.Name, start, need)
+				}
+				end := min(start+need-1, len(raw))
+				if _, err := p.Feed(raw[start:end]); err != clienthello.ErrIncomplete {
+					t.Fatalf("%s: Need() after %d bytes = %d, but %d bytes more give %v", c.Name, start, need, end-start, err)
+				}
 			}
 		}
-		if need := p.Need(); need < 1 || need > len(raw)-split {
-			t.Fatalf("Need() after %d of %d bytes = %d", split, len(raw), need)
+	}
+}
+
+// feedByNeed is what the host does: it enters the parser only when the bytes
+// that it asked for are there.
+func feedByNeed(raw []byte) (o outcome, calls int) {
+	var p clienthello.Parser
+	fed := 0
+	for have := range len(raw) + 1 {
+		if have-fed < p.Need() && have < len(raw) {
+			continue
 		}
-		hello, err := p.Feed(raw[split:])
-		if err != nil || string(hello.ServerName) != "en.wikipedia.org" {
-			t.Fatalf("Feed(the rest from %d) = %q, %v", split, hello.ServerName, err)
+		calls++
+		hello, err := p.Feed(raw[fed:have])
+		if fed = have; err != clienthello.ErrIncomplete || have == len(raw) {
+			return outcomeOf(hello, err), calls
+		}
+	}
+	return outcome{}, calls
+}
+
+func TestNeedKeepsTheParserOutOfADribble(t *testing.T) {
+	for name, tt := range map[string]struct {
+		raw   []byte
+		calls int
+	}{
+		"a hello in one record":         {hellos.Whole(hellos.OfSize(hellos.Site, 16384)), 6},
+		"a hello in two records":        {hellos.Records(hellos.OfSize(hellos.Site, 16384), 10000), 7},
+		"a hello in records of a byte":  {hellos.Records(hellos.OfSize(hellos.Site, 1000), 1), 1005},
+		"a protocol that is not TLS":    {[]byte("GET / HTTP/1.1"), 1},
+		"a handshake that is not hello": {hellos.Whole([]byte{2, 0, 0, 0}), 4},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, calls := feedByNeed(tt.raw)
+			if diff := cmp.Diff(atOnce(tt.raw), got); diff != "" {
+				t.Errorf("byte by byte (-at once +by Need):\n%s", diff)
+			}
+			if calls > tt.calls {
+				t.Errorf("%d calls of Feed for %d bytes, want at most %d", calls, len(tt.raw), tt.calls)
+			}
+		})
+	}
+}
+
+func TestFeedAfterTheResultRefuses(t *testing.T) {
+	var p clienthello.Parser
+	raw := hellos.Whole(hellos.Chrome(hellos.Site).Message())
+	if _, err := p.Feed(raw); err != nil {
+		t.Fatal(err)
+	}
+	if hello, err := p.Feed(raw); !errors.Is(err, clienthello.ErrMalformed) || hello.ServerName != nil {
+		t.Errorf("second Feed = %q, %v, want no name and ErrMalformed", hello.ServerName, err)
+	}
+}
+
+func TestMaxBytes(t *testing.T) {
+	raw := hellos.Whole(hellos.OfSize(hellos.Site, 20000))
+	for maxBytes, want := range map[int]error{
+		0: clienthello.ErrTooLarge, -1: clienthello.ErrTooLarge,
+		19999: clienthello.ErrTooLarge, 20000: nil, 65536: nil,
+	} {
+		p := clienthello.Parser{MaxBytes: maxBytes}
+		if _, err := p.Feed(raw); !errors.Is(err, want) {
+			t.Errorf("MaxBytes %d: Feed(a hello of 20000 bytes) = %v, want %v", maxBytes, err, want)
 		}
 	}
 }
 
-func BenchmarkFeedGoHello(b *testing.B) {
-	raw := goHello(b, &tls.Config{ServerName: "en.wikipedia.org", NextProtos: []string{"h2", "http/1.1"}})
-	b.SetBytes(int64(len(raw)))
-	b.ReportAllocs()
-	for b.Loop() {
-		var p clienthello.Parser
-		if _, err := p.Feed(raw); err != nil {
-			b.Fatal(err)
+func TestRecordsAndHelloBytes(t *testing.T) {
+	message := hellos.OfSize(hellos.Site, 1000)
+	raw := append(hellos.Records(message, 300), hellos.Record(hellos.ApplicationData, []byte("behind"))...)
+	var p clienthello.Parser
+	if _, err := p.Feed(raw); err != nil || p.Records() != 4 || p.HelloBytes() != 1000 {
+		t.Errorf("Records() = %d, HelloBytes() = %d, %v, want 4, 1000, nil", p.Records(), p.HelloBytes(), err)
+	}
+}
+
+func TestFeedAllocatesNothingForAHelloAtOnce(t *testing.T) {
+	for _, c := range hellos.All() {
+		if len(c.Message) > 4096 || c.Message == nil || c.Name == "a duplicate behind many unknown extensions" {
+			continue
 		}
+		allocs := testing.AllocsPerRun(10, func() {
+			var p clienthello.Parser
+			_, _ = p.Feed(c.Bytes)
+		})
+		if allocs != 0 {
+			t.Errorf("%s: %v allocations, want 0", c.Name, allocs)
+		}
+	}
+}
+
+func TestFeedAllocatesByWhatCameNotByWhatWasAnnounced(t *testing.T) {
+	const parsers, received = 1000, 100
+	raw := hellos.Whole(hellos.OfSize(hellos.Site, 16384))[:received]
+	var before, after runtime.MemStats
+	kept := make([]clienthello.Parser, parsers)
+	runtime.ReadMemStats(&before)
+	for i := range kept {
+		for b := range raw {
+			if _, err := kept[i].Feed(raw[b : b+1]); err != clienthello.ErrIncomplete {
+				t.Fatal(err)
+			}
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / parsers; each > 4*received {
+		t.Errorf("%d bytes allocated for %d bytes of a hello of 16384, want at most %d", each, received, 4*received)
 	}
 }

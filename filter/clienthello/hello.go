@@ -14,8 +14,8 @@ type Hello struct {
 	ECH        bool   // has an encrypted_client_hello extension, real or GREASE
 
 	legacyVersion     uint16
-	supportedVersions cryptobyte.String // 2 bytes each; empty without the extension
-	protocols         cryptobyte.String // of ALPN, each with a length byte
+	supportedVersions cryptobyte.String // the data of the extension, checked; nil without
+	protocols         cryptobyte.String // the data of ALPN, checked; nil without
 }
 
 const (

@@ -1,12 +1,58 @@
 package policy
 
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+)
+
 // Document is a policy file as written, checked but not compiled: what the
-// renderers and the command line read. Rules keep the file's order.
-type Document struct{}
+// renderers and the command line read. Rules keep the file's order, and all
+// values are effective: the defaults are filled in.
+type Document struct {
+	Version  int // always 1
+	Defaults Defaults
+	Rules    []Rule
+}
 
-// Parse reads and checks a policy, YAML or JSON. file is the name for errors.
-// It reports all mistakes at once, as Problems.
-func Parse(file string, data []byte) (*Document, error) { return nil, nil }
+// Defaults are the values of rules that don't say otherwise, and Settings.
+type Defaults struct {
+	Ports    []uint16 // of allow rules; never empty
+	Mode     Mode     // also of what no rule allows
+	OnRevoke OnRevoke
+	Settings
+}
 
-// Compile returns the policy in force for d. It cannot fail: Parse checked d.
-func (d *Document) Compile() *Policy { return nil }
+// Rule is one entry of the policy's rules.
+type Rule struct {
+	Name       string // unique
+	Action     Action
+	Mode       Mode
+	Hosts      []Pattern // never empty, without repetition
+	Principals []string  // SPIFFE IDs or globs of them; empty for every caller
+	Ports      []uint16  // the first is the default upstream port; empty (every port) in deny rules only
+	OnRevoke   OnRevoke
+
+	at      position
+	hostsAt []position // one for each of Hosts
+}
+
+// position is a place in the file, both from 1.
+type position struct{ line, column int }
+
+// Hash returns a hexadecimal SHA-256 of what the policy says. Comments, layout,
+// spelling of hosts, YAML or JSON and written-out defaults don't change it;
+// every value and the order do.
+func (d *Document) Hash() string {
+	h := sha256.New()
+	s := d.Defaults
+	fmt.Fprintf(h, "%d %v %v %v %+v\n", d.Version, s.Ports, s.Mode, s.OnRevoke, s.Settings)
+	for _, r := range d.Rules {
+		fmt.Fprintf(h, "%q %v %v %v %v %q\n", r.Name, r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)
+		for _, host := range r.Hosts {
+			io.WriteString(h, host.text+"\n")
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

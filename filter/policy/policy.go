@@ -1,35 +1,98 @@
 package policy
 
-import "time"
+import "strings"
 
 // Policy is a compiled policy. It is immutable after Compile, so all workers
 // share one. The zero Policy (and a nil *Policy) denies everything with
 // NoPolicy.
-type Policy struct{}
+type Policy struct {
+	rules    []rule // in the order of their names
+	sets     ruleSets
+	domains  domainTable
+	any      setID       // the rules with "*"
+	globs    []globIndex // by the domain that the globs end with
+	settings Settings
+	shadow   bool // defaults.mode is shadow
+	close    bool // defaults.on_revoke is close
+}
 
 // Decide answers r. It does not allocate. The result does not depend on the
 // order of the rules.
-func (p *Policy) Decide(r Request) Decision { return Decision{Reason: NoPolicy} }
+func (p *Policy) Decide(r Request) Decision {
+	if p == nil || p.rules == nil {
+		return Decision{Reason: NoPolicy}
+	}
+	if r.ServerName == "" {
+		return Decision{Reason: NoRule}
+	}
+	r.Principal = knownPrincipal(r.Principal)
+	m := match{policy: p, request: r}
+	p.walk(r.ServerName, &m)
+	return m.decision()
+}
+
+// walk shows m all rules with a host that matches name.
+func (p *Policy) walk(name string, m *match) {
+	m.consider(p.domains.find(name).exact, exactSpecificity)
+	dot := strings.IndexByte(name, '.')
+	if dot > 0 {
+		m.consider(p.any, 0)
+	}
+	for dot > 0 {
+		head, domain := name[:dot], name[dot+1:]
+		entry := p.domains.find(domain)
+		m.consider(entry.under, len(domain)+1)
+		if entry.globs != 0 {
+			p.globs[entry.globs-1].walk(head, m)
+		}
+		next := strings.IndexByte(domain, '.')
+		if next < 0 {
+			return
+		}
+		dot += 1 + next
+	}
+}
+
+// upstreamPort is where the shadow default sends what no rule allows, when
+// the mesh does not tell the port.
+const upstreamPort = 443
+
+// decision weighs what matched. Rules in shadow mode count for the report
+// only: it says what the policy would decide if they were enforced, whenever
+// that hangs on one of them or on the shadow default.
+func (m *match) decision() Decision {
+	deny, allow := m.best[Deny][Enforce], m.best[Allow][Enforce]
+	d := Decision{Action: Deny, Reason: NoRule}
+	switch {
+	case deny.rule != nil:
+		d = Decision{Action: Deny, Reason: DeniedByRule, Rule: deny.rule.name}
+	case allow.rule != nil:
+		port, _ := allow.rule.port(m.request.Port)
+		d = Decision{Action: Allow, Rule: allow.rule.name, Port: port, CloseOnRevoke: allow.rule.close}
+	case m.policy.shadow:
+		port := m.request.Port
+		if port == 0 {
+			port = upstreamPort
+		}
+		d = Decision{Action: Allow, Port: port, CloseOnRevoke: m.policy.close}
+		d.Shadow = Shadow{Reported: true, Action: Deny}
+	}
+	denies := deny.max(m.best[Deny][ShadowMode])
+	allows := allow.max(m.best[Allow][ShadowMode])
+	switch {
+	case denies.rule != nil && denies.rule.mode == ShadowMode:
+		d.Shadow = Shadow{Reported: true, Action: Deny, Rule: denies.rule.name}
+	case denies.rule == nil && allows.rule != nil && allows.rule.mode == ShadowMode:
+		d.Shadow = Shadow{Reported: true, Action: Allow, Rule: allows.rule.name}
+	}
+	return d
+}
 
 // Settings returns the policy's settings for a connection before its decision.
 // A nil or zero Policy has the built-in values.
-func (p *Policy) Settings() Settings { return Settings{} }
-
-// Settings are the policy defaults that concern a connection before it is
-// decided.
-type Settings struct {
-	ClientHelloTimeout  time.Duration // in all, until the hello is whole
-	MaxClientHelloBytes int           // of the handshake message
-	RefuseECH           bool
-	Refusal             Refusal
+func (p *Policy) Settings() Settings {
+	if p == nil || p.rules == nil {
+		return defaultSettings
+	}
+	return p.settings
 }
-
-// Refusal is what a refused client sees.
-type Refusal uint8
-
-// The ways to refuse; the zero value is the policy's default.
-const (
-	RefuseWithAlert Refusal = iota // a TLS alert, then FIN
-	RefuseWithClose                // FIN
-	RefuseWithReset                // RST
-)

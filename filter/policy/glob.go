@@ -1,0 +1,158 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	gobwas "github.com/gobwas/glob"
+	"golang.org/x/net/publicsuffix"
+)
+
+// maxVariants limits the plain globs that one glob with braces stands for.
+const maxVariants = 64
+
+// parseGlob checks a host pattern that is neither a name nor a wildcard.
+func parseGlob(text string) (Pattern, string) {
+	tail := text[strings.LastIndexAny(text, meta)+1:]
+	_, domain, _ := strings.Cut(tail, ".")
+	if _, err := publicsuffix.EffectiveTLDPlusOne(domain); err != nil {
+		return Pattern{}, `the registrable domain must be literal in a glob, such as "api-*.example.com"`
+	}
+	if fault := nameFault(domain); fault != "" {
+		return Pattern{}, fault
+	}
+	p := Pattern{text: text, domain: domain, kind: Glob}
+	for label := range strings.SplitSeq(p.head(), ".") {
+		if !strings.ContainsAny(label, meta+",!") && labelFault(label) != "" {
+			return Pattern{}, labelFault(label)
+		}
+	}
+	return p, globFault(p.head(), '.', isNameByte)
+}
+
+// head returns what a glob says of the labels before its domain, with the
+// any-depth meaning of a leading "*." spelled out.
+func (p Pattern) head() string {
+	head := strings.TrimSuffix(p.text, "."+p.domain)
+	if strings.HasPrefix(head, "*.") {
+		head = "*" + head
+	}
+	return head
+}
+
+// variants returns the compiled globs that p's head stands for.
+func (p Pattern) variants() []glob { return compileGlob(p.head(), '.', nil) }
+
+// globFault says what is wrong with a glob's syntax or size, if anything.
+func globFault(text string, separator byte, literal func(byte) bool) string {
+	var syntax *gobwas.SyntaxError
+	if _, err := gobwas.Compile(text, rune(separator)); errors.As(err, &syntax) {
+		return fmt.Sprintf("malformed glob at byte %d: %s", syntax.Offset, syntax.Reason)
+	} else if err != nil {
+		return err.Error()
+	}
+	e := expander{text: text, literal: func(c byte) bool { return c == separator || literal(c) }}
+	variants := e.sequence(0)
+	if e.fault != "" {
+		return e.fault
+	}
+	for _, variant := range variants {
+		if _, middle, _ := splitLiterals(variant); len(middle) > 0 && countAtoms(middle) > maxAtoms {
+			return fmt.Sprintf("glob with more than %d characters from its first to its last wildcard; write several patterns", maxAtoms)
+		}
+	}
+	return ""
+}
+
+// expander writes a glob's braces out: "{a,b}*" stands for "a*" and "b*".
+// Without braces a glob is matched in linear time whatever the peer sends.
+type expander struct {
+	text    string
+	literal func(byte) bool // what may stand for itself
+	pos     int
+	fault   string
+}
+
+// sequence reads up to the end, or to the comma or brace that ends an
+// alternative, and returns its variants.
+func (e *expander) sequence(depth int) []string {
+	variants := []string{""}
+	for e.pos < len(e.text) && e.fault == "" {
+		c := e.text[e.pos]
+		switch {
+		case c == '{':
+			variants = e.product(variants, e.alternatives(depth+1))
+		case depth > 0 && (c == ',' || c == '}'):
+			return variants
+		case c == '[':
+			variants = e.product(variants, []string{e.class()})
+		case c == '*':
+			variants = e.product(variants, []string{e.stars()})
+		case c == '?' || e.literal(c):
+			variants = e.product(variants, []string{string(c)})
+			e.pos++
+		default:
+			e.fault = fmt.Sprintf("character %q has no place here", c)
+		}
+	}
+	return variants
+}
+
+// alternatives reads "{a,b}".
+func (e *expander) alternatives(depth int) []string {
+	var variants []string
+	for e.fault == "" && e.pos < len(e.text) && e.text[e.pos] != '}' {
+		e.pos++ // the brace or a comma
+		variants = append(variants, e.sequence(depth)...)
+	}
+	e.pos++
+	return variants
+}
+
+// stars reads "*" or "**"; more stars say no more than two.
+func (e *expander) stars() string {
+	start := e.pos
+	for e.pos < len(e.text) && e.text[e.pos] == '*' {
+		e.pos++
+	}
+	return "**"[:min(e.pos-start, 2)]
+}
+
+// class reads "[a-c]", "[abc]" or "[!abc]".
+func (e *expander) class() string {
+	class, _, _ := strings.Cut(e.text[e.pos:], "]")
+	e.pos += len(class) + 1
+	for i := range len(class) {
+		if c := class[i]; i > 0 && !e.literal(c) && (i > 1 || c != '!') {
+			e.fault = fmt.Sprintf("character %q has no place in a class", c)
+		}
+	}
+	return class + "]"
+}
+
+func (e *expander) product(heads, tails []string) []string {
+	if len(heads)*len(tails) > maxVariants {
+		e.fault = fmt.Sprintf("braces that stand for more than %d patterns; write several patterns", maxVariants)
+		return heads
+	}
+	product := make([]string, 0, len(heads)*len(tails))
+	for _, head := range heads {
+		for _, tail := range tails {
+			product = append(product, join(head, tail))
+		}
+	}
+	return product
+}
+
+// join puts two globs in a row. Where stars meet, as in "{a*,b}*", the wider
+// one stands for both: two single stars are not "**".
+func join(head, tail string) string {
+	switch {
+	case !strings.HasSuffix(head, "*") || !strings.HasPrefix(tail, "*"):
+		return head + tail
+	case strings.HasSuffix(head, "**"):
+		return head + strings.TrimLeft(tail, "*")
+	}
+	return strings.TrimSuffix(head, "*") + tail
+}

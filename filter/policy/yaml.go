@@ -1,0 +1,269 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	yamlparser "github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	maxFileBytes = 64 << 20
+	// maxDepth keeps the YAML parser, which recurses, from running out of
+	// stack: that can't be recovered and would end the process.
+	maxDepth = 64
+)
+
+// reader walks a YAML tree and collects what is wrong with it. Aliases, tags
+// and merge keys are refused, so reading is linear in the file.
+type reader struct {
+	file     string
+	problems Problems
+}
+
+func (r *reader) add(node ast.Node, path, format string, args ...any) {
+	at := positionOf(node)
+	r.addAt(at, path, format, args...)
+}
+
+func (r *reader) addAt(at position, path, format string, args ...any) {
+	r.problems = append(r.problems, Problem{
+		File: r.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+func positionOf(node ast.Node) position {
+	for mapping, ok := node.(*ast.MappingNode); ok && !mapping.IsFlowStyle && len(mapping.Values) > 0; {
+		return positionOf(mapping.Values[0].Key) // the node's own token is the first colon
+	}
+	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
+		return position{1, 1}
+	}
+	at := node.GetToken().Position
+	return position{at.Line, at.Column}
+}
+
+// document returns the body of the only YAML document in data, or nil after
+// adding a problem.
+func (r *reader) document(data []byte) (body ast.Node) {
+	start := position{1, 1}
+	defer func() {
+		// The YAML parser is not ours: its panic must not end the process.
+		if p := recover(); p != nil {
+			r.addAt(start, "", "the YAML parser can't read this: %v", p)
+			body = nil
+		}
+	}()
+	switch {
+	case len(data) > maxFileBytes:
+		r.addAt(start, "", "larger than %d bytes", maxFileBytes)
+		return nil
+	case !utf8.Valid(data):
+		r.addAt(start, "", "not UTF-8 text")
+		return nil
+	}
+	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff"))
+	if t := tooDeep(tokens); t != nil {
+		r.addAt(position{t.Position.Line, t.Position.Column}, "", "nested more than %d levels deep; a policy needs 4", maxDepth)
+		return nil
+	}
+	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
+	if err != nil {
+		r.syntaxError(err)
+		return nil
+	}
+	var bodies []ast.Node
+	for _, doc := range file.Docs {
+		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
+			bodies = append(bodies, doc.Body)
+		}
+	}
+	if len(bodies) == 0 {
+		r.addAt(start, "", `empty; a file starts with "version: 1"`)
+		return nil
+	}
+	if len(bodies) > 1 {
+		r.add(bodies[1], "", `second YAML document; put everything into one, without "---"`)
+		return nil
+	}
+	return bodies[0]
+}
+
+func (r *reader) syntaxError(err error) {
+	var syntax *yaml.SyntaxError
+	if !errors.As(err, &syntax) || syntax.Token == nil || syntax.Token.Position == nil {
+		r.addAt(position{1, 1}, "", "not YAML: %v", err)
+		return
+	}
+	at := syntax.Token.Position
+	message := syntax.Message
+	if strings.Contains(message, "alias") {
+		message += `; a host that begins with "*" needs quotes`
+	}
+	r.addAt(position{at.Line, at.Column}, "", "not YAML: %s", message)
+}
+
+// tooDeep returns the token at which nesting passes maxDepth, if any. Block
+// levels are counted by what opens them on one line and by their column.
+func tooDeep(tokens token.Tokens) *token.Token {
+	flow, opened, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, opened = t.Position.Line, 0
+		}
+		block := false
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			flow++
+		case token.SequenceEndType, token.MappingEndType:
+			flow--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			opened++
+			block = true
+		case token.MappingValueType:
+			block = flow == 0
+		}
+		if flow+opened > maxDepth || block && t.Position.IndentNum > maxDepth {
+			return t
+		}
+	}
+	return nil
+}
+
+// fields calls the reader of each field of a mapping. The path of a field is
+// path and its name.
+func (r *reader) fields(node ast.Node, path string, read map[string]func(node ast.Node, path string)) bool {
+	var values []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		r.add(node, path, "%s where fields are wanted: %s", describe(node), known(read))
+		return false
+	}
+	seen := map[string]bool{}
+	for _, value := range values {
+		key, ok := scalar(value.Key)
+		fieldPath := strings.TrimPrefix(path+"."+key, ".")
+		switch {
+		case !ok || read[key] == nil:
+			r.add(value.Key, path, "unknown field %q; the fields here are %s", clip(key), known(read))
+		case seen[key]:
+			r.add(value.Key, fieldPath, "field given twice; remove one")
+		default:
+			read[key](value.Value, fieldPath)
+		}
+		seen[key] = true
+	}
+	return true
+}
+
+func known(read map[string]func(ast.Node, string)) string {
+	names := make([]string, 0, len(read))
+	for name := range read {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return strings.Join(names, ", ")
+}
+
+// list calls read for each element of a list that is not empty.
+func (r *reader) list(node ast.Node, path string, read func(node ast.Node, path string)) {
+	list, ok := node.(*ast.SequenceNode)
+	switch {
+	case !ok:
+		r.add(node, path, "%s where a list is wanted", describe(node))
+	case len(list.Values) == 0:
+		r.add(node, path, "empty list; add an entry or remove the field")
+	default:
+		for i, value := range list.Values {
+			read(value, path+"["+strconv.Itoa(i)+"]")
+		}
+	}
+}
+
+// text returns a string's value, or adds a problem.
+func (r *reader) text(node ast.Node, path string) (string, bool) {
+	switch n := node.(type) {
+	case *ast.StringNode:
+		return n.Value, true
+	case *ast.LiteralNode:
+		return strings.TrimRight(n.Value.Value, "\n"), true
+	}
+	r.add(node, path, "%s where text is wanted", describe(node))
+	return "", false
+}
+
+// integer returns a whole number from low to high, or adds a problem.
+func (r *reader) integer(node ast.Node, path string, low, high int) (int, bool) {
+	if n, ok := node.(*ast.IntegerNode); ok {
+		if value, err := strconv.Atoi(n.GetToken().Value); err == nil && low <= value && value <= high {
+			return value, true
+		}
+	}
+	r.add(node, path, "%s where a number from %d to %d is wanted", describe(node), low, high)
+	return 0, false
+}
+
+// boolean returns true or false, or adds a problem.
+func (r *reader) boolean(node ast.Node, path string) bool {
+	n, ok := node.(*ast.BoolNode)
+	if !ok {
+		r.add(node, path, "%s where true or false is wanted", describe(node))
+		return false
+	}
+	return n.Value
+}
+
+// choice returns the value that is written as the node's text; the values
+// print as the words of the file.
+func choice[T fmt.Stringer](r *reader, node ast.Node, path string, values ...T) (chosen T) {
+	word, _ := scalar(node)
+	words := make([]string, len(values))
+	for i, value := range values {
+		if words[i] = value.String(); words[i] == word {
+			return value
+		}
+	}
+	r.add(node, path, "%s where one of %s is wanted", describe(node), strings.Join(words, ", "))
+	return chosen
+}
+
+func scalar(node ast.Node) (string, bool) {
+	if n, ok := node.(*ast.StringNode); ok {
+		return n.Value, true
+	}
+	return "", false
+}
+
+// describe names a node in a message.
+func describe(node ast.Node) string {
+	switch n := node.(type) {
+	case nil, *ast.NullNode:
+		return "nothing"
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a mapping"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.AliasNode:
+		return `an alias (unquoted "*": write the value in quotes)`
+	case *ast.AnchorNode:
+		return "an anchor (not supported: write the value out)"
+	case *ast.TagNode:
+		return "a tag (not supported: write the value alone)"
+	case *ast.StringNode:
+		return strconv.Quote(clip(n.Value))
+	default:
+		return clip(n.String())
+	}
+}

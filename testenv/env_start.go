@@ -1,0 +1,116 @@
+package testenv
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func (e *Env) start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{e.findFiles, e.startWorld, e.startGateway, e.startSidecar} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// findFiles settles what is used, before anything is started.
+func (e *Env) findFiles(ctx context.Context) (err error) {
+	o := &e.options
+	if o.Envoy == "" {
+		if o.Envoy, err = FindEnvoy(); err != nil {
+			return err
+		}
+	}
+	if e.envoyVersion, err = EnvoyVersion(ctx, o.Envoy); err != nil {
+		return err
+	}
+	if o.ModuleDir == "" {
+		module, err := BuiltFile("libwildcard_egress.so")
+		if err != nil {
+			return err
+		}
+		o.ModuleDir = filepath.Dir(module)
+	}
+	if o.Dir == "" {
+		if o.Dir, err = os.MkdirTemp("", "wildcard-egress-"); err != nil {
+			return err
+		}
+		e.closers = append(e.closers, func() error { return os.RemoveAll(o.Dir) })
+	}
+	e.Dir = o.Dir
+	e.PolicyFile = filepath.Join(o.Dir, "policy.yaml")
+	return e.WritePolicy(o.Policy)
+}
+
+// startWorld starts what is outside: certificates, DNS and the sites.
+func (e *Env) startWorld(context.Context) (err error) {
+	if e.Identities, err = NewIdentities(); err != nil {
+		return err
+	}
+	if e.meshCA, err = e.Identities.Authority.WriteFile(e.Dir, "mesh-ca"); err != nil {
+		return err
+	}
+	if e.DNS, err = StartDNS(); err != nil {
+		return err
+	}
+	e.closers = append(e.closers, e.DNS.Close)
+	if e.Upstream, err = NewUpstreams(); err != nil {
+		return err
+	}
+	e.closers = append(e.closers, e.Upstream.Close)
+	sites := e.options.Sites
+	if len(sites) == 0 {
+		sites = ArticleSites
+	}
+	for _, name := range sites {
+		if _, err := e.AddTLSSite(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (e *Env) startGateway(ctx context.Context) error {
+	o := e.options
+	e.GatewayLog = &AccessLog{path: filepath.Join(e.Dir, "gateway.access.json")}
+	config, err := e.render(ctx, cmp.Or(o.Chain, "gateway"), e.Identities.Gateway, e.GatewayLog, o.GatewayFlags...)
+	if err == nil && o.EditGateway != nil {
+		config, err = o.EditGateway(config)
+	}
+	if err != nil {
+		return fmt.Errorf("gateway: %w", err)
+	}
+	e.Gateway, e.GatewayAddr, err = e.startEnvoy(ctx, EnvoyOptions{
+		Name: "gateway", Bootstrap: config, ModuleDir: o.ModuleDir, Args: o.GatewayArgs, Env: o.GatewayEnv,
+	})
+	return err
+}
+
+func (e *Env) startSidecar(ctx context.Context) error {
+	if e.options.WithoutSidecar {
+		return nil
+	}
+	e.SidecarLog = &AccessLog{path: filepath.Join(e.Dir, "sidecar.access.json")}
+	flags := append([]string{"--gateway", e.GatewayAddr}, e.options.SidecarFlags...)
+	config, err := e.render(ctx, "sidecar", e.Identities.App, e.SidecarLog, flags...)
+	if err != nil {
+		return fmt.Errorf("sidecar: %w", err)
+	}
+	e.Sidecar, e.SidecarAddr, err = e.startEnvoy(ctx, EnvoyOptions{Name: "sidecar", Bootstrap: config})
+	return err
+}
+
+func (e *Env) startEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, string, error) {
+	o.Dir, o.Binary, o.Concurrency = e.Dir, e.options.Envoy, e.options.Concurrency
+	envoy, err := StartEnvoy(ctx, o)
+	if err != nil {
+		return nil, "", err
+	}
+	e.closers = append(e.closers, envoy.Stop)
+	addr, err := envoy.Addr()
+	return envoy, addr, err
+}

@@ -13,7 +13,8 @@ ENVOY_TO_FETCH := $(if $(ENVOY),,$(FETCHED_ENVOY))
 FUZZTIME ?= 30s
 UNLISTED ?= block
 
-SOURCES := go.mod go.sum $(shell find cmd envoy filter bootstrap -name '*.go' -o -name '*.[ch]')
+SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
+	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' \) -print)
 MODULE := build/libwildcard_egress.so
 COMMAND := build/wildcard-egress
 

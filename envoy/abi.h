@@ -60,6 +60,7 @@ unsigned envoy_dynamic_module_on_network_filter_write(void* filter_envoy, const 
 void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void* filter, unsigned event);
 void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const void* filter, uint64_t event_id);
 void envoy_dynamic_module_on_network_filter_destroy(const void* filter);
+void envoy_dynamic_module_on_network_filter_config_scheduled(const void* config, uint64_t event_id);
 
 // Callbacks: Envoy defines these.
 #define CALLBACK __attribute__((weak))
@@ -80,7 +81,14 @@ CALLBACK unsigned envoy_dynamic_module_callback_network_filter_increment_counter
 CALLBACK void* envoy_dynamic_module_callback_network_filter_scheduler_new(void* filter_envoy);
 CALLBACK void envoy_dynamic_module_callback_network_filter_scheduler_commit(void* scheduler, uint64_t event_id);
 CALLBACK void envoy_dynamic_module_callback_network_filter_scheduler_delete(void* scheduler);
+CALLBACK uint32_t envoy_dynamic_module_callback_network_filter_get_worker_index(void* filter_envoy);
+CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_gauge(void* config_envoy, module_buffer name, size_t* id);
+CALLBACK void* envoy_dynamic_module_callback_network_filter_config_scheduler_new(void* config_envoy);
+CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_commit(void* scheduler, uint64_t event_id);
+CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);
 // New in Envoy 1.39 (abi_impl.cc of the network filter).
 CALLBACK void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(void* filter_envoy, module_buffer name_space, const key_value_pair* entries, size_t count);
+CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config_envoy, size_t id, uint64_t value);
+CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_increment_counter(void* config_envoy, size_t id, uint64_t value);
 
 #endif

@@ -30,7 +30,14 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_new),
       NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_commit),
       NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_delete),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_worker_index),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_define_gauge),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_new),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_commit),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_delete),
       NEEDED(envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_set_gauge),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_increment_counter),
   };
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
     if (needed[i].address == NULL) return needed[i].name;
@@ -55,6 +62,33 @@ bool config_define_counter(struct config* c, size_t index, const char* name, siz
              c->envoy, buffer(name, length), &c->counters[index]) == METRICS_SUCCESS;
 }
 
+bool config_define_gauge(struct config* c, size_t index, const char* name, size_t length) {
+  return envoy_dynamic_module_callback_network_filter_config_define_gauge(
+             c->envoy, buffer(name, length), &c->gauges[index]) == METRICS_SUCCESS;
+}
+
+void config_count(struct config* c, size_t counter) {
+  if (counter < c->counter_count)
+    envoy_dynamic_module_callback_network_filter_config_increment_counter(c->envoy, c->counters[counter], 1);
+}
+
+void config_set_gauge(struct config* c, size_t gauge, uint64_t value) {
+  if (gauge < c->gauge_count)
+    envoy_dynamic_module_callback_network_filter_config_set_gauge(c->envoy, c->gauges[gauge], value);
+}
+
+void* config_scheduler_new(struct config* c) {
+  return envoy_dynamic_module_callback_network_filter_config_scheduler_new(c->envoy);
+}
+
+void config_schedule(void* scheduler) {
+  envoy_dynamic_module_callback_network_filter_config_scheduler_commit(scheduler, 0);
+}
+
+void config_scheduler_delete(void* scheduler) {
+  envoy_dynamic_module_callback_network_filter_config_scheduler_delete(scheduler);
+}
+
 size_t conn_chunk_count(struct conn* c) {
   return envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(c->envoy);
 }
@@ -71,6 +105,7 @@ void conn_write(struct conn* c, const char* data, size_t length) {
 void conn_close(struct conn* c, unsigned close_type, const char* details, size_t length) {
   c->state = CONN_CLOSED;
   deadline_stop(c);
+  conn_untrack(c);
   envoy_dynamic_module_callback_network_filter_close_with_details(c->envoy, close_type, buffer(details, length));
 }
 

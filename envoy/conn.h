@@ -16,6 +16,8 @@ struct config {
   size_t* counters;     // Envoy's ids of the counters, in the order of DefineCounters
   size_t counter_count;
   size_t panic_counter; // index in counters; counter_count when there is none
+  size_t* gauges;       // as counters
+  size_t gauge_count;
   _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
 };
 
@@ -33,7 +35,12 @@ struct conn {
   bool waiting;
   uint64_t expires_ns;
   struct conn *previous, *next;
+
+  struct label* label;  // track.c; null when not tracked
 };
+
+// What the scheduled hook is asked to do.
+enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1 };
 
 // The callbacks that this Envoy lacks: the name of the first, or null.
 const char* host_lacks(void);
@@ -41,6 +48,12 @@ void host_log(unsigned level, const char* message, size_t length);
 bool host_log_enabled(unsigned level);
 
 bool config_define_counter(struct config*, size_t index, const char* name, size_t length);
+bool config_define_gauge(struct config*, size_t index, const char* name, size_t length);
+void config_count(struct config*, size_t counter);              // main thread
+void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
+void* config_scheduler_new(struct config*);
+void config_schedule(void* scheduler);  // any thread; goConfigScheduled follows on the main thread
+void config_scheduler_delete(void* scheduler);
 void config_set_deadline(struct config*, uint64_t ns);
 
 // What the filter may do to its connection, on its worker, inside a hook.
@@ -62,5 +75,23 @@ void conn_set_metadata(struct conn*, const char* name_space, size_t name_space_l
 // deadline_start returns false when no thread can watch it: close it then.
 bool deadline_start(struct conn*);
 void deadline_stop(struct conn*);
+
+// track.c: connections that may be revoked after they were forwarded.
+enum { TRACK_WORKERS = 256 };
+struct tracked {
+  uint64_t id;
+  size_t slot;
+  size_t length;
+  uint32_t worker;
+};
+bool conn_track(struct conn*, const char* label, size_t length);
+void conn_untrack(struct conn*);
+size_t track_capacity(void);
+// track_read copies the label of a slot; false: the slot is free, or size too small.
+bool track_read(size_t slot, char* label, size_t size, struct tracked*);
+// track_revoke has the worker call goRevoke; false: that connection has ended.
+bool track_revoke(size_t slot, uint64_t id);
+// track_outstanding is how many revocations a worker has yet to run.
+size_t track_outstanding(uint32_t worker);
 
 #endif

@@ -46,7 +46,7 @@ static void expire_locked(struct conn* c) {
   unlink_locked(c);
   void* scheduler = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
   pthread_mutex_unlock(&mutex);
-  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, 0);
+  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, SCHEDULED_DEADLINE);
   envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
   pthread_mutex_lock(&mutex);
 }

@@ -17,9 +17,6 @@ package envoy
 import "C"
 
 import (
-	"fmt"
-	"runtime/cgo"
-	"time"
 	"unsafe"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
@@ -34,6 +31,13 @@ type Factory interface {
 	Close()
 }
 
+// Revoker is a Factory whose filters call Conn.Track.
+type Revoker interface {
+	// OnRevoke must close a connection that it let through. The Conn is only
+	// for this call; the connection has no filter any more.
+	OnRevoke(*Conn)
+}
+
 // Deadliner is a filter that wants to end a connection whose decision takes
 // longer than Config.SetDeadline allows. A filter without it is closed with
 // the details "timeout".
@@ -42,46 +46,15 @@ type Deadliner interface {
 	OnDeadline()
 }
 
-// NewFactory makes a Factory of a filter_config: JSON for a Struct, the content
+// NewFactory makes a Factory of a filter_name and its filter_config: JSON for a Struct, the content
 // of a StringValue or BytesValue, else the serialized message. Envoy calls it
 // on its main thread. An error refuses the configuration.
-type NewFactory func(config *Config, filterConfig []byte) (Factory, error)
+type NewFactory func(config *Config, filterName string, filterConfig []byte) (Factory, error)
 
 var newFactory NewFactory
 
 // Register sets what makes the factories. Call it once, in main's init.
 func Register(f NewFactory) { newFactory = f }
-
-// Config is one filter_config in Envoy.
-type Config struct {
-	c       *C.struct_config
-	factory Factory
-}
-
-// DefineCounters defines Envoy counters, which Conn.Count then names by their
-// index. It is possible only in NewFactory, once. panicked is the index of the
-// counter of connections closed by a panic.
-func (c *Config) DefineCounters(names []string, panicked int) error {
-	c.c.counters = (*C.size_t)(C.calloc(C.size_t(len(names)), C.sizeof_size_t))
-	if c.c.counters == nil {
-		return fmt.Errorf("no memory for %d counters", len(names))
-	}
-	for i, name := range names {
-		if !C.config_define_counter(c.c, C.size_t(i), (*C.char)(unsafe.Pointer(unsafe.StringData(name))), C.size_t(len(name))) {
-			return fmt.Errorf("counter %q: envoy does not define it", name)
-		}
-	}
-	c.c.counter_count = C.size_t(len(names))
-	c.c.panic_counter = C.size_t(panicked)
-	return nil
-}
-
-// SetDeadline limits how long a connection may wait for its decision, from the
-// end of the outer handshake (from accept where there is none). It concerns
-// the connections that come. Zero is no limit. Any thread.
-func (c *Config) SetDeadline(d time.Duration) {
-	C.config_set_deadline(c.c, C.uint64_t(d.Nanoseconds()))
-}
 
 // Level is the level of a log line.
 type Level uint32
@@ -101,5 +74,3 @@ func Log(level Level, message string) {
 
 // LogEnabled says whether Log would write lines of this level. Any thread.
 func LogEnabled(level Level) bool { return bool(C.host_log_enabled(C.uint(level))) }
-
-func configOf(c *C.struct_config) *Config { return cgo.Handle(c.handle).Value().(*Config) }

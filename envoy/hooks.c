@@ -18,6 +18,7 @@ const void* envoy_dynamic_module_on_network_filter_config_new(void* config_envoy
   c->envoy = config_envoy;
   if (goConfigNew(c, name, config)) return c;
   free(c->counters);
+  free(c->gauges);
   free(c);
   return NULL;
 }
@@ -27,6 +28,7 @@ void envoy_dynamic_module_on_network_filter_config_destroy(const void* config) {
   struct config* c = (struct config*)config;
   goConfigDestroy(c);
   free(c->counters);
+  free(c->gauges);
   free(c);
 }
 
@@ -68,6 +70,10 @@ unsigned envoy_dynamic_module_on_network_filter_write(void* filter_envoy, const 
 void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void* filter, unsigned event) {
   struct conn* c = (struct conn*)filter;
   (void)filter_envoy;
+  if (c->state == CONN_FORWARDING && (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE)) {
+    c->state = CONN_CLOSED;
+    conn_untrack(c);
+  }
   if (c->state != CONN_WAITING) return;
   switch (event) {
     case EVENT_CONNECTED:  // the outer handshake is done, or there is none
@@ -82,16 +88,24 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
   deadline_stop(c);
 }
 
+// The connection may have been decided or closed meanwhile: its state says so.
 void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const void* filter, uint64_t event_id) {
   struct conn* c = (struct conn*)filter;
-  (void)filter_envoy, (void)event_id;
-  if (c->state == CONN_WAITING) goDeadline(c);  // it may have been decided or closed meanwhile
+  (void)filter_envoy;
+  if (event_id == SCHEDULED_DEADLINE && c->state == CONN_WAITING) goDeadline(c);
+  if (event_id == SCHEDULED_REVOKE && c->state == CONN_FORWARDING) goRevoke(c);
+}
+
+void envoy_dynamic_module_on_network_filter_config_scheduled(const void* config, uint64_t event_id) {
+  (void)event_id;
+  goConfigScheduled((struct config*)config);
 }
 
 // Any thread: the sweeper may hold the last reference. No callback is allowed.
 void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
   struct conn* c = (struct conn*)filter;
   deadline_stop(c);
+  conn_untrack(c);
   if (c->handle != 0) goRelease(c->handle);
   free(c);
 }

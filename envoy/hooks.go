@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"runtime/cgo"
 	"runtime/debug"
+	"strings"
 	"unsafe"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
@@ -25,16 +26,15 @@ func barrier(hook string, onPanic func()) {
 //export goConfigNew
 func goConfigNew(c *C.struct_config, name, config C.envoy_buffer) (ok C.bool) {
 	defer barrier("config_new", func() { ok = false })
-	_ = name
 	fault("config_new")
-	if err := newConfig(c, borrow(config)); err != nil {
+	if err := newConfig(c, strings.Clone(text(name)), borrow(config)); err != nil {
 		Log(Error, "wildcard_egress: configuration refused: "+err.Error())
 		return false
 	}
 	return true
 }
 
-func newConfig(c *C.struct_config, filterConfig []byte) error {
+func newConfig(c *C.struct_config, filterName string, filterConfig []byte) error {
 	if lacking := C.host_lacks(); lacking != nil {
 		return fmt.Errorf("this Envoy lacks the callback %s; use Envoy 1.39 or newer", C.GoString(lacking))
 	}
@@ -42,8 +42,10 @@ func newConfig(c *C.struct_config, filterConfig []byte) error {
 		return errors.New("no filter is registered; the module's main must call envoy.Register")
 	}
 	config := &Config{c: c}
-	factory, err := newFactory(config, filterConfig)
+	config.scheduler = C.config_scheduler_new(c)
+	factory, err := newFactory(config, filterName, filterConfig)
 	if err != nil {
+		config.endTasks()
 		return err
 	}
 	config.factory = factory
@@ -57,7 +59,17 @@ func goConfigDestroy(c *C.struct_config) {
 	fault("config_destroy")
 	config := configOf(c)
 	cgo.Handle(c.handle).Delete()
+	config.endTasks()
 	config.factory.Close()
+}
+
+//export goConfigScheduled
+func goConfigScheduled(c *C.struct_config) {
+	defer barrier("config_scheduled", func() {})
+	fault("config_scheduled")
+	for _, task := range configOf(c).takeTasks() {
+		task()
+	}
 }
 
 //export goRead
@@ -102,6 +114,19 @@ func goDeadline(c *C.struct_conn) {
 	}
 	if conn.open() {
 		conn.Close("timeout", api.NoFlush)
+	}
+}
+
+//export goRevoke
+func goRevoke(c *C.struct_conn) {
+	defer barrier("revoke", func() { C.conn_panicked(c) })
+	fault("revoke")
+	conn := &Conn{c: c}
+	if r, ok := configOf(c.config).factory.(Revoker); ok {
+		r.OnRevoke(conn)
+	}
+	if c.state != C.CONN_CLOSED {
+		conn.Close("revoked", api.NoFlush)
 	}
 }
 

@@ -15,6 +15,11 @@ import (
 type Enforcer struct {
 	// Policy returns the policy in force; nil denies everything.
 	Policy func() *policy.Policy
+	// Newest returns the policy that tracked connections must satisfy to live
+	// on. It is Policy's, but for a configuration that a newer one has replaced.
+	Newest func() *policy.Policy
+	// Lineage is what NewestOf is asked for by LabelRequest.
+	Lineage uint32
 	// UpstreamPort is dialled instead of the rule's port if it is not 0: for
 	// trials on a machine where port 443 is not to be had.
 	UpstreamPort uint16
@@ -27,9 +32,9 @@ type Enforcer struct {
 
 // NewFilter returns the filter of one connection.
 func (e *Enforcer) NewFilter(conn Connection) api.DownstreamFilter {
-	p := e.Policy()
-	return &filter{conn: conn, enforcer: e, policy: p,
-		parser: clienthello.Parser{MaxBytes: p.Settings().MaxClientHelloBytes}}
+	settings := e.Policy().Settings()
+	return &filter{conn: conn, enforcer: e, settings: settings,
+		parser: clienthello.Parser{MaxBytes: settings.MaxClientHelloBytes}}
 }
 
 func (e *Enforcer) logAllowed(r request, d policy.Decision) {

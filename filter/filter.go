@@ -26,6 +26,8 @@ type Connection interface {
 	SetFilterState(key, value string) bool
 	// SetMetadata sets dynamic metadata from pairs of key and value.
 	SetMetadata(namespace string, pairs ...string)
+	// Track lets a later policy end this connection; false: it cannot be.
+	Track(label string) bool
 	// Count raises a counter of Counters.
 	Count(counter int)
 	// Write sends bytes to the client.
@@ -52,7 +54,7 @@ type filter struct {
 	api.EmptyDownstreamFilter
 	conn     Connection
 	enforcer *Enforcer
-	policy   *policy.Policy // in force when the first bytes came
+	settings policy.Settings // in force when the first bytes came
 	parser   clienthello.Parser
 	begun    bool // a byte has come
 }
@@ -102,10 +104,10 @@ func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
 		Principal:  principal(f.conn.PeerURISANs()),
 		Port:       RequestedPort(f.conn.RequestedServerName()),
 	}}
-	if hello.ECH && f.policy.Settings().RefuseECH {
+	if hello.ECH && f.settings.RefuseECH {
 		return f.refuse(r, policy.Decision{Reason: ECHRefused}, nil)
 	}
-	decision := f.policy.Decide(r.Request)
+	decision := f.enforcer.Policy().Decide(r.Request)
 	if decision.Action != policy.Allow {
 		return f.refuse(r, decision, nil)
 	}
@@ -122,6 +124,16 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 	if port == 0 || !f.conn.SetFilterState(dynamicHost, r.ServerName) ||
 		!f.conn.SetFilterState(dynamicPort, strconv.Itoa(int(port))) {
 		return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
+	}
+	if d.CloseOnRevoke {
+		if !f.conn.Track(label(f.enforcer.Lineage, r.Request)) {
+			return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
+		}
+		// A policy that came since may have looked at the tracked connections
+		// before this one was among them.
+		if now := f.enforcer.Newest().Decide(r.Request); now.Action != policy.Allow {
+			return f.refuse(r, now, nil)
+		}
 	}
 	f.report(r, d)
 	f.conn.Count(counterAllowed)

@@ -13,13 +13,14 @@ const (
 	ECHRefused        policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
 	Timeout           policy.Reason = "timeout"                // no whole hello within client_hello_timeout
 	HostError         policy.Reason = "host_error"             // Envoy did not take the upstream
+	Revoked           policy.Reason = "revoked"                // allowed once, and denied by a later policy
 	Panic             policy.Reason = "panic"                  // a bug in this filter; closed by its host
 )
 
 // refusals are all reasons. An index in it plus one is the index of its counter.
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
-	NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Panic,
+	NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

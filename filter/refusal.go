@@ -17,7 +17,7 @@ const (
 // else sees a plain end. A client that has sent nothing, or no TLS, gets no
 // bytes: they would mean nothing to it.
 func (f *filter) close(reason policy.Reason) {
-	switch f.policy.Settings().Refusal {
+	switch f.settings.Refusal {
 	case policy.RefuseWithReset:
 		f.conn.Close(string(reason), api.AbortReset)
 	case policy.RefuseWithClose:

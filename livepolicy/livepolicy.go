@@ -1,51 +1,75 @@
-// Package livepolicy holds the policy in force: it reads the file, and keeps
-// what connections decide by.
+// Package livepolicy holds the policies in force in this process: it loads and
+// compiles them away from Envoy's workers, swaps them atomically, and keeps the
+// last good one when a new one is broken.
 package livepolicy
 
 import (
-	"fmt"
-	"os"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"wildcard-egress/filter/policy"
 )
 
-// maxFileBytes bounds what is read of a policy file. A policy with a million
-// hosts is about 50 MB.
-const maxFileBytes = 128 << 20
+// Lineage is the succession of policies of one place: of one file, or of the
+// configurations with one filter_name. All its methods may be called by any
+// thread; those without a lock are for the workers.
+type Lineage struct {
+	// ID numbers the lineage within the process, from 1.
+	ID uint32
+	// Name is the file or the filter_name.
+	Name string
 
-// Source is the policy in force of one place. Its methods may be called by any
-// thread. The zero Source has none, so everything is denied.
-type Source struct {
-	current atomic.Pointer[policy.Policy]
+	newest atomic.Pointer[policy.Policy]
+
+	mu     sync.Mutex
+	status Status
+	users  int
+	stop   func()
 }
 
-// Current returns the policy in force; nil while there is none.
-func (s *Source) Current() *policy.Policy { return s.current.Load() }
-
-// Set puts a policy in force. Its name is the file or the field that it came
-// from, for errors. A policy with mistakes changes nothing.
-func (s *Source) Set(name string, data []byte) error {
-	document, err := policy.Parse(name, data)
-	if err != nil {
-		return err
-	}
-	s.current.Store(document.Compile())
-	return nil
+// Status is what an operator wants to know of a lineage.
+type Status struct {
+	Version  uint64    // changes with the content; 0 while there is no policy
+	Rules    int       // of the policy in force
+	LoadedAt time.Time // when it came into force; zero while there is none
+	Stale    bool      // the newest attempt was refused, an older policy (or none) is in force
 }
 
-// Load puts the policy of a file in force.
-func (s *Source) Load(file string) error {
-	info, err := os.Stat(file)
-	if err != nil {
-		return fmt.Errorf("policy_file: %w; mount the policy there, or name another file", err)
+// Newest is the policy in force; nil, which denies everything, while there is
+// none.
+func (l *Lineage) Newest() *policy.Policy { return l.newest.Load() }
+
+// Status says what is in force.
+func (l *Lineage) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+// Change is one attempt to change the policy of a lineage.
+type Change struct {
+	Lineage *Lineage
+	Status  Status // after it
+	Changed bool   // another policy is in force now
+	Err     error  // why the attempt was refused; nil: it was not
+}
+
+// accept puts a compiled policy in force; refuse keeps the one that is.
+func (l *Lineage) accept(c compiled) Change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	changed := l.newest.Swap(c.policy) != c.policy
+	if changed {
+		l.status = Status{Version: c.version, Rules: c.rules, LoadedAt: time.Now()}
 	}
-	if info.Size() > maxFileBytes {
-		return fmt.Errorf("%s: %d bytes; a policy may have %d at most", file, info.Size(), maxFileBytes)
-	}
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return fmt.Errorf("policy_file: %w", err)
-	}
-	return s.Set(file, data)
+	l.status.Stale = false
+	return Change{Lineage: l, Status: l.status, Changed: changed}
+}
+
+func (l *Lineage) refuse(err error) Change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.status.Stale = true
+	return Change{Lineage: l, Status: l.status, Err: err}
 }

@@ -1,14 +1,14 @@
 // Command libwildcard_egress is the module that Envoy loads: build it with
-// -buildmode=c-shared. It joins the host (package envoy) and the filter.
+// -buildmode=c-shared. It joins the host (package envoy), the filter and the
+// policies in force.
 package main
 
 import (
-	"log/slog"
-
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
+	"wildcard-egress/filter/policy"
 	"wildcard-egress/livepolicy"
 )
 
@@ -20,36 +20,58 @@ func init() {
 func main() {} // a c-shared library never runs it
 
 // factory serves one filter_config.
-type factory struct{ enforcer filter.Enforcer }
+type factory struct {
+	enforcer filter.Enforcer
+	host     *envoy.Config
+	lineage  *livepolicy.Lineage // nil: the filter_config itself has mistakes
+}
 
-func newFactory(host *envoy.Config, filterConfig []byte) (envoy.Factory, error) {
-	if err := host.DefineCounters(filter.Counters(), filter.PanicCounter()); err != nil {
+func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (envoy.Factory, error) {
+	if err := defineMetrics(host); err != nil {
 		return nil, err
 	}
-	log := slog.New(envoy.LogHandler("wildcard_egress"))
 	config, err := filter.ParseConfig(filterConfig)
-	policies := &livepolicy.Source{}
+	f := &factory{host: host}
+	pinned := (*policy.Policy)(nil)
 	switch {
 	case err != nil:
+		module.refused(err)
 	case config.PolicyFile != "":
-		err = policies.Load(config.PolicyFile)
+		f.lineage, err = module.policies.File(config.PolicyFile)
 	default:
-		err = policies.Set("filter_config", config.Policy)
+		f.lineage, pinned, err = module.policies.Inline(filterName, config.Policy)
 	}
-	if err != nil {
-		// Never a refusal for a bad policy: Envoy would remember the refused
-		// configuration and reject every later change of the listener with it.
-		if config.RequirePolicyAtStart {
-			return nil, err
-		}
-		log.Error("no policy, so every connection is denied: " + err.Error())
+	// Envoy gets no refusal for a bad policy, unless it was asked for: it would
+	// remember the refused configuration, and reject every later change of the
+	// listener with it. Without a policy everything is denied.
+	if err != nil && config.RequirePolicyAtStart {
+		module.release(f)
+		return nil, err
 	}
-	host.SetDeadline(policies.Current().Settings().ClientHelloTimeout)
-	return &factory{filter.Enforcer{Policy: policies.Current, UpstreamPort: config.UpstreamPort, Log: log}}, nil
+	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log,
+		Policy: f.newest, Newest: f.newest}
+	if f.lineage != nil {
+		f.enforcer.Lineage = f.lineage.ID
+	}
+	if config.PolicyFile == "" {
+		f.enforcer.Policy = func() *policy.Policy { return pinned }
+	}
+	module.add(f)
+	return f, nil
+}
+
+func (f *factory) newest() *policy.Policy {
+	if f.lineage == nil {
+		return nil
+	}
+	return f.lineage.Newest()
 }
 
 // NewFilter is part of envoy.Factory.
 func (f *factory) NewFilter(conn *envoy.Conn) api.DownstreamFilter { return f.enforcer.NewFilter(conn) }
 
+// OnRevoke is part of envoy.Revoker.
+func (f *factory) OnRevoke(conn *envoy.Conn) { f.enforcer.Revoke(conn) }
+
 // Close is part of envoy.Factory.
-func (f *factory) Close() {}
+func (f *factory) Close() { module.release(f) }

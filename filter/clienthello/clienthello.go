@@ -20,8 +20,8 @@ const (
 // allows up to DefaultMaxBytes.
 //
 // A hello that comes in one record, with one Feed for its body, is read where
-// it lies. Any other is copied to a buffer that grows with what has come and
-// never with what was announced.
+// it lies. Any other is copied to a buffer of at most four times what has come,
+// whatever was announced.
 type Parser struct {
 	// MaxBytes limits the handshake message (header included); 0 is DefaultMaxBytes.
 	MaxBytes int
@@ -48,32 +48,37 @@ func (p *Parser) Feed(b []byte) (Hello, error) {
 	if p.spent {
 		return Hello{}, errSpent
 	}
-	hello, err := p.feed(b)
-	p.spent = err != ErrIncomplete
-	return hello, err
+	body, err := p.assemble(b)
+	if err == ErrIncomplete {
+		return Hello{}, err
+	}
+	p.spent = true
+	if err != nil {
+		return Hello{}, err
+	}
+	return parseBody(body)
 }
 
-func (p *Parser) feed(b []byte) (Hello, error) {
+// assemble takes b out of its records and returns the body of the hello once
+// it is whole, ErrIncomplete before.
+func (p *Parser) assemble(b []byte) ([]byte, error) {
 	for len(b) > 0 {
 		if p.recordLeft == 0 {
 			n, err := p.readRecordHeader(b)
 			if err != nil {
-				return Hello{}, err
+				return nil, err
 			}
 			b = b[n:]
 		}
 		fragment := b[:min(p.recordLeft, len(b))]
-		if len(fragment) == 0 {
-			continue
-		}
 		p.recordLeft -= len(fragment)
-		hello, err := p.readFragment(fragment, len(b))
+		body, err := p.readFragment(fragment, len(b))
 		if err != ErrIncomplete {
-			return hello, err
+			return body, err
 		}
 		b = b[len(fragment):]
 	}
-	return Hello{}, ErrIncomplete
+	return nil, ErrIncomplete
 }
 
 // readRecordHeader takes what of b belongs to the record header and returns
@@ -107,29 +112,32 @@ func (p *Parser) readRecordHeader(b []byte) (int, error) {
 	return n, nil
 }
 
-// readFragment takes a piece of the handshake message that came with
-// available bytes.
-func (p *Parser) readFragment(b []byte, available int) (Hello, error) {
+// readFragment takes a piece of the handshake message, which may be empty, and
+// returns the body once it is whole. The piece came with available bytes.
+func (p *Parser) readFragment(b []byte, available int) ([]byte, error) {
 	if p.messageHeader.len < messageHeaderLen {
 		n := p.messageHeader.fill(b, messageHeaderLen)
 		b, available = b[n:], available-n
 		if err := p.checkMessageHeader(); err != nil {
-			return Hello{}, err
+			return nil, err
 		}
 	}
 	missing := p.bodyLen - len(p.body)
 	switch {
 	case len(b)+p.recordLeft > missing:
 		// A ClientHello must end its record (RFC 8446 section 5.1).
-		return Hello{}, errDataBehind
+		return nil, errDataBehind
 	case len(b) == missing && len(p.body) == 0:
-		return parseBody(b)
+		return b, nil
 	}
-	p.body = append(slices.Grow(p.body, min(missing, available)), b...)
+	if len(b) > cap(p.body)-len(p.body) {
+		p.body = slices.Grow(p.body, min(missing, max(available, 3*len(p.body))))
+	}
+	p.body = append(p.body, b...)
 	if len(b) < missing {
-		return Hello{}, ErrIncomplete
+		return nil, ErrIncomplete
 	}
-	return parseBody(p.body)
+	return p.body, nil
 }
 
 // checkMessageHeader returns ErrIncomplete while the header of the handshake

@@ -31,35 +31,43 @@ const (
 func wellFormed(extension uint16, s cryptobyte.String) bool {
 	switch extension {
 	case extensionStatusRequest:
-		return s.Skip(1) && skipList16(&s) && skipList16(&s) && s.Empty()
+		return s.Skip(1) && skip16(&s) && skip16(&s) && s.Empty()
 	case extensionSupportedGroups, extensionSignatureAlgorithms, extensionCertSignatures:
-		var list cryptobyte.String
-		return s.ReadUint16LengthPrefixed(&list) && s.Empty() && pairs(list)
+		list, ok := only16(s)
+		return ok && pairs(list)
 	case extensionSupportedVersions:
-		var list cryptobyte.String
-		return s.ReadUint8LengthPrefixed(&list) && s.Empty() && pairs(list)
+		list, ok := only8(s)
+		return ok && pairs(list)
 	case extensionPointFormats:
-		return skipNonEmpty8(&s) && s.Empty()
+		list, ok := only8(s)
+		return ok && !list.Empty()
 	case extensionPSKModes, extensionRenegotiation:
-		return skipList8(&s) && s.Empty()
+		_, ok := only8(s)
+		return ok
 	case extensionCookie:
-		return skipNonEmpty16(&s) && s.Empty()
+		cookie, ok := only16(s)
+		return ok && !cookie.Empty()
 	case extensionSCT, extensionExtendedMaster, extensionEarlyData:
 		return s.Empty()
 	case extensionALPN:
-		var list cryptobyte.String
-		return s.ReadUint16LengthPrefixed(&list) && s.Empty() && each(list, skipNonEmpty8)
+		list, ok := only16(s)
+		return ok && each(list, skipNonEmpty8)
 	case extensionKeyShare:
-		var list cryptobyte.String
-		return s.ReadUint16LengthPrefixed(&list) && s.Empty() && (list.Empty() || each(list, skipKeyShare))
+		list, ok := only16(s)
+		return ok && (list.Empty() || each(list, skipKeyShare))
 	case extensionPreSharedKey:
-		var identities, binders cryptobyte.String
-		return s.ReadUint16LengthPrefixed(&identities) && each(identities, skipIdentity) &&
-			s.ReadUint16LengthPrefixed(&binders) && each(binders, skipNonEmpty8) && s.Empty()
+		return wellFormedTickets(s)
 	case extensionECH:
 		return wellFormedECH(s)
 	}
 	return true
+}
+
+// wellFormedTickets knows the form of pre_shared_key (RFC 8446 section 4.2.11).
+func wellFormedTickets(s cryptobyte.String) bool {
+	var identities, binders cryptobyte.String
+	return s.ReadUint16LengthPrefixed(&identities) && each(identities, skipIdentity) &&
+		s.ReadUint16LengthPrefixed(&binders) && each(binders, skipNonEmpty8) && s.Empty()
 }
 
 // wellFormedECH knows the outer form, which GREASE has too, and the inner
@@ -72,11 +80,25 @@ func wellFormedECH(s cryptobyte.String) bool {
 	}
 	switch form {
 	case outer:
-		return s.Skip(2+2+1) && skipList16(&s) && skipList16(&s) && s.Empty()
+		return s.Skip(2+2+1) && skip16(&s) && skip16(&s) && s.Empty()
 	case inner:
 		return s.Empty()
 	}
 	return false
+}
+
+// only8 returns what follows a length of one byte, and whether that is as long.
+func only8(s cryptobyte.String) (cryptobyte.String, bool) {
+	var length uint8
+	ok := s.ReadUint8(&length) && int(length) == len(s)
+	return s, ok
+}
+
+// only16 returns what follows a length of two bytes, and whether that is as long.
+func only16(s cryptobyte.String) (cryptobyte.String, bool) {
+	var length uint16
+	ok := s.ReadUint16(&length) && int(length) == len(s)
+	return s, ok
 }
 
 // pairs reports whether list holds values of two bytes, and at least one.
@@ -95,24 +117,19 @@ func each(list cryptobyte.String, skip func(*cryptobyte.String) bool) bool {
 	return true
 }
 
-func skipList8(s *cryptobyte.String) bool {
-	var list cryptobyte.String
-	return s.ReadUint8LengthPrefixed(&list)
-}
-
-func skipList16(s *cryptobyte.String) bool {
-	var list cryptobyte.String
-	return s.ReadUint16LengthPrefixed(&list)
+func skip16(s *cryptobyte.String) bool {
+	var length uint16
+	return s.ReadUint16(&length) && s.Skip(int(length))
 }
 
 func skipNonEmpty8(s *cryptobyte.String) bool {
-	var list cryptobyte.String
-	return s.ReadUint8LengthPrefixed(&list) && !list.Empty()
+	var length uint8
+	return s.ReadUint8(&length) && length > 0 && s.Skip(int(length))
 }
 
 func skipNonEmpty16(s *cryptobyte.String) bool {
-	var list cryptobyte.String
-	return s.ReadUint16LengthPrefixed(&list) && !list.Empty()
+	var length uint16
+	return s.ReadUint16(&length) && length > 0 && s.Skip(int(length))
 }
 
 // skipKeyShare skips a group and its key (RFC 8446 section 4.2.8).

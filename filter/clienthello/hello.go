@@ -60,9 +60,9 @@ func parseBody(body []byte) (Hello, error) {
 func (h *Hello) parseExtensions(s cryptobyte.String) error {
 	var seen typeSet
 	for !s.Empty() {
-		var extension uint16
-		var data cryptobyte.String
-		if !s.ReadUint16(&extension) || !s.ReadUint16LengthPrefixed(&data) {
+		var extension, length uint16
+		var data []byte
+		if !s.ReadUint16(&extension) || !s.ReadUint16(&length) || !s.ReadBytes(&data, int(length)) {
 			return errExtensions
 		}
 		if !seen.add(extension) {

@@ -1,0 +1,83 @@
+package bootstrap
+
+import (
+	"time"
+
+	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	modulesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/dynamic_modules/v3"
+	modulefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+)
+
+// ModuleName is the module's name in Envoy, which loads lib<name>.so from
+// ENVOY_DYNAMIC_MODULES_SEARCH_PATH. The filter, its metadata and its metrics
+// have the same name.
+const ModuleName = "wildcard_egress"
+
+// outerHandshakeTimeout is istiod's. The filter's own deadline begins when the
+// handshake is done.
+const outerHandshakeTimeout = 15 * time.Second
+
+// Gateway returns the bootstrap of the egress gateway: one listener with the
+// chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy. policyFile is
+// the path where the module reads the policy and watches it; it is named, not
+// read, so that a change of the policy is no change of the listener.
+func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
+	cache := c.DNSCache()
+	listener := c.listener("egress")
+	// A log of the listener has a line for each connection, at its end, those
+	// that fail in the handshake included. tcp_proxy knows nothing of them.
+	listener.AccessLog = []*accesslogv3.AccessLog{GatewayAccessLog(c.AccessLog)}
+	if c.TLS != nil {
+		// The only one to tell the filter the outer server name, and with it the
+		// port asked for. In plain TCP it would take the inner one for the outer.
+		listener.ListenerFilters = tlsInspector()
+	}
+	listener.FilterChains = c.outerChain(
+		PolicyFilter(policyFile, c.UpstreamPort),
+		SNIFilter(cache, c.UpstreamPort),
+		TCPProxy(ForwardProxyName),
+	)
+	return c.bootstrap(parts{
+		name:      "egress-gateway",
+		listeners: []*listenerv3.Listener{listener},
+		clusters:  []*clusterv3.Cluster{c.ForwardProxyCluster(cache)},
+	})
+}
+
+// PolicyFilter returns the filter of this project. upstreamPort, unless 0,
+// takes the place of the rules' ports.
+func PolicyFilter(policyFile string, upstreamPort uint16) *listenerv3.Filter {
+	config := &structpb.Struct{Fields: map[string]*structpb.Value{
+		"policy_file": structpb.NewStringValue(policyFile),
+	}}
+	if upstreamPort != 0 {
+		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(upstreamPort))
+	}
+	return networkFilter("envoy.filters.network.dynamic_modules", &modulefilterv3.DynamicModuleNetworkFilter{
+		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{
+			Name:             ModuleName,
+			DoNotClose:       true, // a Go runtime cannot be unloaded
+			MetricsNamespace: ModuleName,
+		},
+		FilterName:   ModuleName,
+		FilterConfig: pack(config),
+	})
+}
+
+// outerChain is the one that ends the outer mTLS.
+func (c Config) outerChain(filters ...*listenerv3.Filter) []*listenerv3.FilterChain {
+	chain := &listenerv3.FilterChain{
+		Name:            "egress",
+		TransportSocket: c.TLS.downstream(),
+		Filters:         filters,
+	}
+	if c.TLS != nil {
+		chain.TransportSocketConnectTimeout = durationpb.New(outerHandshakeTimeout)
+	}
+	return []*listenerv3.FilterChain{chain}
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	"github.com/spf13/cobra"
+
+	"wildcard-egress/bootstrap"
+	"wildcard-egress/filter/policy"
+)
+
+func newBootstrapCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "bootstrap gateway|sidecar|legacy",
+		Short: "Render an Envoy bootstrap",
+		Long: `Render an Envoy bootstrap, as YAML on standard output.
+
+Envoy checks it with "envoy --mode validate -c FILE". The gateway's needs the
+module: set ENVOY_DYNAMIC_MODULES_SEARCH_PATH to the directory that has
+libwildcard_egress.so.`,
+		Args: cobra.ArbitraryArgs, // so that a wrong kind is an error and not the help text
+		RunE: func(*cobra.Command, []string) error {
+			return errors.New("bootstrap: choose one of gateway, sidecar, legacy (see --help)")
+		},
+	}
+	c.AddCommand(newGatewayCommand(), newSidecarCommand(), newLegacyCommand())
+	return c
+}
+
+func newGatewayCommand() *cobra.Command {
+	f := &bootstrapFlags{}
+	c := &cobra.Command{
+		Use:   "gateway --policy FILE",
+		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
+		Long: `Render the bootstrap of the egress gateway: one listener that ends the outer
+mTLS and has the chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy.
+The policy is named in it, not copied: the module reads and watches the file.`,
+		Example: `  wildcard-egress bootstrap gateway --policy policy.yaml \
+    --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.config()
+			if err != nil {
+				return err
+			}
+			if _, err := f.hosts(); err != nil {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway denies everything until the policy is mended:\n%v\n", err)
+			}
+			return f.render(cmd.OutOrStdout(), bootstrap.Gateway(config, f.policy))
+		},
+	}
+	f.add(c.Flags(), "0.0.0.0:8443", "127.0.0.1:9901")
+	f.addLDS(c.Flags())
+	return c
+}
+
+func newSidecarCommand() *cobra.Command {
+	f := &bootstrapFlags{}
+	var gateway, principal, unlisted string
+	c := &cobra.Command{
+		Use:   "sidecar --policy FILE --gateway HOST:PORT",
+		Short: "An application's sidecar, which sends the policy's hosts to the gateway",
+		Long: `Render the bootstrap of an application's sidecar: it sends TLS for the hosts of
+the policy's allow rules to the gateway, wrapped in mTLS as Istio does it. It
+takes the narrowest hosts that Envoy can tell apart; the gateway decides the
+rest. What is not TLS is closed.
+
+The outer server name says port 443, whatever the rules say: this sidecar has
+one listener, and does not see which port the application meant.`,
+		Example: `  wildcard-egress bootstrap sidecar --policy policy.yaml --gateway 127.0.0.1:8443 \
+    --cert app.pem --key app.key --ca ca.pem > sidecar.yaml
+  curl --connect-to ::127.0.0.1:15001 https://en.wikipedia.org/`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.config()
+			faults := faults{err}
+			s := bootstrap.SidecarConfig{
+				GatewayPrincipal: principal,
+				Passthrough:      choiceFlag(&faults, "--unlisted", unlisted, "block", "passthrough") == "passthrough",
+			}
+			s.GatewayHost, s.GatewayPort = gatewayFlag(&faults, gateway)
+			if err := errors.Join(faults...); err != nil {
+				return err
+			}
+			if s.Hosts, err = f.hosts(); err != nil {
+				return err
+			}
+			return f.render(cmd.OutOrStdout(), bootstrap.Sidecar(config, s))
+		},
+	}
+	f.add(c.Flags(), "127.0.0.1:15001", "127.0.0.1:9902")
+	c.Flags().StringVar(&gateway, "gateway", "", "the egress gateway, `HOST:PORT`, by IP address or full host name (required)")
+	c.Flags().StringVar(&principal, "gateway-principal", "",
+		"SPIFFE `ID` that the gateway must have (default: any certificate of --ca)")
+	c.Flags().StringVar(&unlisted, "unlisted", "block",
+		"TLS to other hosts, `block|passthrough`; passthrough goes to where the name resolves, not to the address that was dialled")
+	return c
+}
+
+func newLegacyCommand() *cobra.Command {
+	f := &bootstrapFlags{}
+	c := &cobra.Command{
+		Use:   "legacy --policy FILE",
+		Short: "The chain of EnvoyFilters that this project replaces, for comparison",
+		Long: `Render the chain of the article "Routing egress traffic to wildcard
+destinations" (istio.io, 2023): a listener that ends the outer mTLS, an internal
+listener behind it with tls_inspector and sni_dynamic_forward_proxy, two
+tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
+		Example: `  wildcard-egress bootstrap legacy --policy policy.yaml \
+    --cert gateway.pem --key gateway.key --ca ca.pem > legacy.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			config, err := f.config()
+			if err != nil {
+				return err
+			}
+			hosts, err := f.hosts()
+			if err != nil {
+				return err
+			}
+			return f.render(cmd.OutOrStdout(), bootstrap.Legacy(config, hosts))
+		},
+	}
+	f.add(c.Flags(), "0.0.0.0:8444", "127.0.0.1:9903")
+	f.addLDS(c.Flags())
+	return c
+}
+
+// render prints b, and writes its listeners to a file of their own if asked to.
+func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
+	if f.lds != "" {
+		listeners, err := bootstrap.YAML(bootstrap.SplitListeners(b, f.lds))
+		if err != nil {
+			return err
+		}
+		if err := replaceFile(f.lds, listeners); err != nil {
+			return fmt.Errorf("--lds: %w", err)
+		}
+	}
+	out, err := bootstrap.YAML(b)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(out)
+	return err
+}
+
+// hosts reads what the listeners must know of the policy.
+func (f *bootstrapFlags) hosts() (bootstrap.Hosts, error) {
+	data, err := os.ReadFile(f.policy)
+	if err != nil {
+		return bootstrap.Hosts{}, fmt.Errorf("--policy: %w", err)
+	}
+	document, err := policy.Parse(f.policy, data)
+	if err != nil {
+		return bootstrap.Hosts{}, err
+	}
+	return bootstrap.HostsOf(document), nil
+}
+
+// replaceFile writes a file whole or not at all.
+func replaceFile(path string, data []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".wildcard-egress-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name()) // gone already once it is renamed
+	_, err = temporary.Write(data)
+	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
+	if err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
+}

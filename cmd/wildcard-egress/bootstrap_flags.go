@@ -1,0 +1,155 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/spf13/pflag"
+
+	"wildcard-egress/bootstrap"
+	"wildcard-egress/filter/policy"
+)
+
+// bootstrapFlags are the flags that all bootstraps share. Later tools rely on
+// their names.
+type bootstrapFlags struct {
+	policy, listen, admin string
+	cert, key, ca         string
+	resolvers             []string
+	upstreamPort          uint16
+	addressGuard          string
+	accessLog             string
+	envoyVersion          string
+	maxConnections        uint32
+	lds                   string
+}
+
+func (f *bootstrapFlags) add(flags *pflag.FlagSet, listen, admin string) {
+	flags.SortFlags = false
+	flags.StringVar(&f.policy, "policy", "", "the policy, a `FILE` (required)")
+	flags.StringVar(&f.listen, "listen", listen, "where connections come in, `HOST:PORT`; port 0 lets the kernel choose")
+	flags.StringVar(&f.admin, "admin", admin, "Envoy's admin interface, `HOST:PORT`")
+	flags.StringVar(&f.cert, "cert", "", "certificate chain of the outer mTLS, a PEM `FILE`; without --cert, --key and --ca it is plain TCP")
+	flags.StringVar(&f.key, "key", "", "private key of the outer mTLS, a PEM `FILE`")
+	flags.StringVar(&f.ca, "ca", "", "issuers that a peer's certificate may have, a PEM `FILE`")
+	flags.StringArrayVar(&f.resolvers, "dns-resolver", nil, "DNS server, `HOST:PORT`; may be repeated (default: the system's)")
+	flags.Uint16Var(&f.upstreamPort, "upstream-port", 0, "dial port `N` instead of the rule's, for local trials")
+	flags.StringVar(&f.addressGuard, "address-guard", "on", "drop DNS answers with private and special addresses, `on|off`")
+	flags.StringVar(&f.accessLog, "access-log", "/dev/stdout", "access log, a JSON line for each connection, to `PATH`")
+	flags.StringVar(&f.envoyVersion, "envoy-version", bootstrap.DefaultEnvoyVersion, "the Envoy that will read it, `X.Y`, 1.39 or newer")
+	flags.Uint32Var(&f.maxConnections, "max-connections", bootstrap.DefaultMaxConnections,
+		"accept `N` connections at a time; keep it well below half of ulimit -Hn, each takes two files")
+}
+
+func (f *bootstrapFlags) addLDS(flags *pflag.FlagSet) {
+	flags.StringVar(&f.lds, "lds", "", "write the listeners to the file `PATH` and have Envoy read and watch them there")
+}
+
+// config checks all the flags and reports every mistake.
+func (f *bootstrapFlags) config() (bootstrap.Config, error) {
+	var faults faults
+	c := bootstrap.Config{
+		Listen:                addressFlag(&faults, "--listen", f.listen),
+		Admin:                 addressFlag(&faults, "--admin", f.admin),
+		AllowPrivateAddresses: choiceFlag(&faults, "--address-guard", f.addressGuard, "on", "off") == "off",
+		UpstreamPort:          f.upstreamPort,
+		MaxConnections:        f.maxConnections,
+	}
+	for _, r := range f.resolvers {
+		c.Resolvers = append(c.Resolvers, addressFlag(&faults, "--dns-resolver", r))
+	}
+	if f.maxConnections == 0 {
+		faults.add("--max-connections 0: want 1 or more")
+	}
+	if err := bootstrap.CheckEnvoyVersion(f.envoyVersion); err != nil {
+		faults.add("--envoy-version %w", err)
+	}
+	if f.policy == "" {
+		faults.add("--policy: name the policy's file")
+	}
+	f.makeAbsolute(&faults)
+	c.AccessLog = f.accessLog
+	switch {
+	case f.cert != "" && f.key != "" && f.ca != "":
+		c.TLS = &bootstrap.TLS{Cert: f.cert, Key: f.key, CA: f.ca}
+	case f.cert != "" || f.key != "" || f.ca != "":
+		faults.add("--cert, --key, --ca: give all three, or none for plain TCP")
+	}
+	return c, errors.Join(faults...)
+}
+
+// makeAbsolute makes the paths absolute, since Envoy may run elsewhere.
+func (f *bootstrapFlags) makeAbsolute(faults *faults) {
+	for _, path := range []struct {
+		flag  string
+		value *string
+	}{
+		{"--policy", &f.policy}, {"--cert", &f.cert}, {"--key", &f.key}, {"--ca", &f.ca},
+		{"--access-log", &f.accessLog}, {"--lds", &f.lds},
+	} {
+		if *path.value == "" {
+			continue
+		}
+		if !utf8.ValidString(*path.value) || strings.ContainsFunc(*path.value, unicode.IsControl) {
+			faults.add("%s %q: only UTF-8 without control characters can stand in Envoy's configuration", path.flag, *path.value)
+			continue
+		}
+		absolute, err := filepath.Abs(*path.value)
+		if err != nil {
+			faults.add("%s: %w", path.flag, err)
+			continue
+		}
+		*path.value = absolute
+	}
+}
+
+// faults collects what is wrong with a command line.
+type faults []error
+
+func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
+
+// addressFlag reads HOST:PORT, where HOST is an IP address, localhost, or
+// nothing for all IPv4 addresses: what Envoy can bind to without a resolver.
+func addressFlag(faults *faults, flag, text string) netip.AddrPort {
+	host, port, err := net.SplitHostPort(text)
+	if err == nil {
+		switch host {
+		case "":
+			host = "0.0.0.0"
+		case "localhost":
+			host = "127.0.0.1"
+		}
+		var address netip.AddrPort
+		if address, err = netip.ParseAddrPort(net.JoinHostPort(host, port)); err == nil {
+			return address
+		}
+	}
+	faults.add("%s %q: want HOST:PORT with an IP address, such as 127.0.0.1:8443 or [::1]:8443", flag, text)
+	return netip.AddrPort{}
+}
+
+func choiceFlag(faults *faults, flag, text string, choices ...string) string {
+	if !slices.Contains(choices, text) {
+		faults.add("%s %q: want %s", flag, text, strings.Join(choices, " or "))
+	}
+	return text
+}
+
+// gatewayFlag reads HOST:PORT, where HOST is an IP address or a full host name.
+func gatewayFlag(faults *faults, text string) (host string, port uint16) {
+	host, digits, err := net.SplitHostPort(text)
+	number, errPort := strconv.ParseUint(digits, 10, 16)
+	_, errIP := netip.ParseAddr(host)
+	if _, errName := policy.ParseServerName([]byte(host)); err != nil || errPort != nil || number == 0 || (errIP != nil && errName != nil) {
+		faults.add("--gateway %q: want the gateway's HOST:PORT, such as 127.0.0.1:8443", text)
+	}
+	return host, uint16(number)
+}

@@ -85,8 +85,8 @@ func (p *Parser) assemble(b []byte) ([]byte, error) {
 // its length. The first header is checked byte by byte, because it tells other
 // protocols from TLS; later ones when they are whole.
 func (p *Parser) readRecordHeader(b []byte) (int, error) {
-	n := p.recordHeader.fill(b, recordHeaderLen)
-	h := p.recordHeader
+	h := &p.recordHeader
+	n := h.fill(b, recordHeaderLen)
 	if p.records == 0 {
 		if err := checkFirstRecord(h); err != nil {
 			return n, err
@@ -106,7 +106,7 @@ func (p *Parser) readRecordHeader(b []byte) (int, error) {
 	case length > maxRecordLen:
 		return n, errRecordTooLong
 	}
-	p.recordHeader.len = 0
+	h.len = 0
 	p.recordLeft = length
 	p.records++
 	return n, nil
@@ -143,7 +143,7 @@ func (p *Parser) readFragment(b []byte, available int) ([]byte, error) {
 // checkMessageHeader returns ErrIncomplete while the header of the handshake
 // message is, and nil when a hello within the limit follows.
 func (p *Parser) checkMessageHeader() error {
-	h := p.messageHeader
+	h := &p.messageHeader
 	if h.len > 0 && h.bytes[0] != messageClientHello {
 		return errNotClientHello
 	}

@@ -26,7 +26,7 @@ func (h *header) fill(b []byte, want int) int {
 
 // checkFirstRecord looks at the bytes that are there of the connection's first
 // record header.
-func checkFirstRecord(h header) error {
+func checkFirstRecord(h *header) error {
 	if h.len >= 1 {
 		switch h.bytes[0] {
 		case recordHandshake:

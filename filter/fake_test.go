@@ -1,0 +1,107 @@
+package filter_test
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+
+	"wildcard-egress/filter"
+	"wildcard-egress/filter/policy"
+)
+
+// connection is the one fake: it records what a filter does to its connection.
+type connection struct {
+	uriSANs         []string
+	outerServerName string
+	refuseState     string // the filter state key that Envoy refuses
+
+	waits    int
+	state    map[string]string
+	metadata map[string]string
+	counts   map[string]int
+	tracked  []string
+	written  []byte
+	closed   string // the details; empty while open
+	how      api.ConnectionCloseType
+}
+
+func (c *connection) WaitFor(n int)               { c.waits = n }
+func (c *connection) PeerURISANs() []string       { return c.uriSANs }
+func (c *connection) RequestedServerName() string { return c.outerServerName }
+
+func (c *connection) SetFilterState(key, value string) bool {
+	if key == c.refuseState {
+		return false
+	}
+	set(&c.state, key, value)
+	return true
+}
+
+func (c *connection) SetMetadata(namespace string, pairs ...string) {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		set(&c.metadata, pairs[i], pairs[i+1])
+	}
+}
+
+func (c *connection) Track(label string) bool { c.tracked = append(c.tracked, label); return true }
+func (c *connection) Count(counter int) {
+	if c.counts == nil {
+		c.counts = map[string]int{}
+	}
+	c.counts[filter.Counters()[counter]]++
+}
+func (c *connection) Write(b []byte) { c.written = append(c.written, b...) }
+func (c *connection) Close(details string, how api.ConnectionCloseType) {
+	c.closed, c.how = details, how
+}
+
+func set(m *map[string]string, key, value string) {
+	if *m == nil {
+		*m = map[string]string{}
+	}
+	(*m)[key] = value
+}
+
+// outcome is what became of a connection, in one line.
+func (c *connection) outcome() string {
+	return fmt.Sprintf("decision=%s reason=%s rule=%s host=%s:%s closed=%s alert=% x", c.metadata["decision"],
+		c.metadata["reason"], c.metadata["rule"], c.state["envoy.upstream.dynamic_host"],
+		c.state["envoy.upstream.dynamic_port"], c.closed, c.written)
+}
+
+func enforcer(t testing.TB, text string) *filter.Enforcer {
+	t.Helper()
+	p := compile(t, text)
+	in := func() *policy.Policy { return p }
+	return &filter.Enforcer{Policy: in, Newest: in, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+}
+
+func compile(t testing.TB, text string) *policy.Policy {
+	t.Helper()
+	if text == "" {
+		return nil
+	}
+	document, err := policy.Parse("policy.yaml", []byte(strings.ReplaceAll(text, "\t", "  ")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document.Compile()
+}
+
+// feed gives a filter the pieces of a stream, as the host does: none after the
+// decision, nil and end of stream last if the client ends.
+func feed(f api.DownstreamFilter, c *connection, ends bool, pieces ...[]byte) {
+	f.OnNewConnection()
+	for _, piece := range pieces {
+		if c.closed != "" || f.OnData(piece, false) == api.NetworkFilterContinue {
+			return
+		}
+	}
+	if ends && c.closed == "" {
+		f.OnData(nil, true)
+	}
+}

@@ -37,6 +37,18 @@ func (e Entry) Get(field string) string {
 	return fmt.Sprint(e[field])
 }
 
+// Path returns the file's path.
+func (l *AccessLog) Path() string { return l.path }
+
+// Read returns the file's content; empty if Envoy has written nothing yet.
+func (l *AccessLog) Read() ([]byte, error) {
+	content, err := os.ReadFile(l.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return content, err
+}
+
 // Entries returns all lines that are in the file now, oldest first.
 func (l *AccessLog) Entries() ([]Entry, error) {
 	l.mu.Lock()

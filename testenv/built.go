@@ -6,29 +6,52 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 )
 
-// BuiltFile returns the path of build/name. It is an error if a source is
-// newer: an old build would answer for code that it does not have.
-func BuiltFile(name string) (string, error) {
+// What `make build` leaves in build/.
+const (
+	moduleFile  = "libwildcard_egress.so"
+	commandFile = "wildcard-egress"
+)
+
+// BuildDir returns the folder of the module and the command line: build/, or
+// what WILDCARD_EGRESS_BUILD names, such as a build with a sanitizer. In build/
+// it is an error if a source is newer: an old build would answer for code that
+// it does not have. It looks once per process.
+var BuildDir = sync.OnceValues(func() (string, error) {
+	if dir := os.Getenv("WILDCARD_EGRESS_BUILD"); dir != "" {
+		_, err := oldestBuilt(dir)
+		return dir, err
+	}
 	root, err := ModuleRoot()
 	if err != nil {
 		return "", err
 	}
-	path := filepath.Join(root, "build", name)
-	info, err := os.Stat(path)
-	if err != nil {
-		return "", fmt.Errorf("build/%s is missing; make it: make build", name)
-	}
-	source, changed, err := newestSource(os.DirFS(root))
+	dir := filepath.Join(root, "build")
+	built, err := oldestBuilt(dir)
 	if err != nil {
 		return "", err
 	}
-	if changed.After(info.ModTime()) {
-		return "", fmt.Errorf("build/%s is older than %s; make it again: make build", name, source)
+	source, changed, err := newestSource(os.DirFS(root))
+	if err == nil && changed.After(built) {
+		err = fmt.Errorf("build/ is older than %s; make it again: make build", source)
 	}
-	return path, nil
+	return dir, err
+})
+
+func oldestBuilt(dir string) (oldest time.Time, err error) {
+	for _, name := range []string{moduleFile, commandFile} {
+		info, err := os.Stat(filepath.Join(dir, name))
+		if err != nil {
+			return time.Time{}, fmt.Errorf("%w; make it: make build", err)
+		}
+		if oldest.IsZero() || info.ModTime().Before(oldest) {
+			oldest = info.ModTime()
+		}
+	}
+	return oldest, nil
 }
 
 // newestSource returns what changed last of all that goes into build/.

@@ -17,7 +17,7 @@ type Options struct {
 	Dir    string   // for all files; default: a new one that Close removes
 
 	Envoy       string // binary; default: FindEnvoy
-	ModuleDir   string // where libwildcard_egress.so lies; default: build/
+	ModuleDir   string // where libwildcard_egress.so lies; default: BuildDir
 	Concurrency int    // workers of each Envoy; 0 is 1
 
 	Plain          bool // no mTLS between sidecar and gateway
@@ -27,6 +27,8 @@ type Options struct {
 	SidecarFlags   []string
 	GatewayArgs    []string // further flags of the gateway's Envoy, such as --log-level=debug
 	GatewayEnv     []string // further environment of the gateway's Envoy, NAME=value
+	// Progress is told each step as it begins. Nil: nobody.
+	Progress func(step string)
 	// EditGateway changes the gateway's bootstrap (YAML) before it is used.
 	EditGateway func([]byte) ([]byte, error)
 }

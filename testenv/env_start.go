@@ -17,6 +17,12 @@ func (e *Env) start(ctx context.Context) error {
 	return nil
 }
 
+func (e *Env) progress(format string, args ...any) {
+	if e.options.Progress != nil {
+		e.options.Progress(fmt.Sprintf(format, args...))
+	}
+}
+
 // findFiles settles what is used, before anything is started.
 func (e *Env) findFiles(ctx context.Context) (err error) {
 	o := &e.options
@@ -29,11 +35,9 @@ func (e *Env) findFiles(ctx context.Context) (err error) {
 		return err
 	}
 	if o.ModuleDir == "" {
-		module, err := BuiltFile("libwildcard_egress.so")
-		if err != nil {
+		if o.ModuleDir, err = BuildDir(); err != nil {
 			return err
 		}
-		o.ModuleDir = filepath.Dir(module)
 	}
 	if o.Dir == "" {
 		if o.Dir, err = os.MkdirTemp("", "wildcard-egress-"); err != nil {
@@ -48,6 +52,11 @@ func (e *Env) findFiles(ctx context.Context) (err error) {
 
 // startWorld starts what is outside: certificates, DNS and the sites.
 func (e *Env) startWorld(context.Context) (err error) {
+	sites := e.options.Sites
+	if len(sites) == 0 {
+		sites = ArticleSites
+	}
+	e.progress("starting a DNS server and %d sites", len(sites))
 	if e.Identities, err = NewIdentities(); err != nil {
 		return err
 	}
@@ -62,10 +71,6 @@ func (e *Env) startWorld(context.Context) (err error) {
 		return err
 	}
 	e.closers = append(e.closers, e.Upstream.Close)
-	sites := e.options.Sites
-	if len(sites) == 0 {
-		sites = ArticleSites
-	}
 	for _, name := range sites {
 		if _, err := e.AddTLSSite(name); err != nil {
 			return err
@@ -76,6 +81,7 @@ func (e *Env) startWorld(context.Context) (err error) {
 
 func (e *Env) startGateway(ctx context.Context) error {
 	o := e.options
+	e.progress("starting the gateway, Envoy %s", e.envoyVersion)
 	e.GatewayLog = &AccessLog{path: filepath.Join(e.Dir, "gateway.access.json")}
 	config, err := e.render(ctx, cmp.Or(o.Chain, "gateway"), e.Identities.Gateway, e.GatewayLog, o.GatewayFlags...)
 	if err == nil && o.EditGateway != nil {
@@ -94,6 +100,7 @@ func (e *Env) startSidecar(ctx context.Context) error {
 	if e.options.WithoutSidecar {
 		return nil
 	}
+	e.progress("starting the sidecar, Envoy %s", e.envoyVersion)
 	e.SidecarLog = &AccessLog{path: filepath.Join(e.Dir, "sidecar.access.json")}
 	flags := append([]string{"--gateway", e.GatewayAddr}, e.options.SidecarFlags...)
 	config, err := e.render(ctx, "sidecar", e.Identities.App, e.SidecarLog, flags...)

@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -34,11 +35,11 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 
 // Render returns what `wildcard-egress bootstrap kind flags...` prints.
 func Render(ctx context.Context, kind string, flags ...string) ([]byte, error) {
-	command, err := BuiltFile("wildcard-egress")
+	dir, err := BuildDir()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.CommandContext(ctx, command, append([]string{"bootstrap", kind}, flags...)...)
+	cmd := exec.CommandContext(ctx, filepath.Join(dir, commandFile), append([]string{"bootstrap", kind}, flags...)...)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
 	out, err := cmd.Output()

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"crypto/tls"
+	"fmt"
+	"strings"
+
+	"wildcard-egress/testenv"
+)
+
+// attempt is one thing that a client tries, and what must come of it.
+type attempt struct {
+	what string
+	try  func(*testenv.Env) outcome
+	want outcome
+}
+
+// outcome is what came of an attempt. why is a rule or a reason.
+type outcome struct {
+	site string // that answered; empty if refused
+	why  string
+	err  error // what the client saw; not compared
+}
+
+func (o outcome) matches(want outcome) bool { return o.site == want.site && o.why == want.why }
+
+// articleRequests are the three of the article. With passthrough the third
+// leaves as it does there: directly, not through the gateway.
+func articleRequests(unlisted string) []attempt {
+	third := outcome{why: "sidecar: blocked"}
+	if unlisted == "passthrough" {
+		third = outcome{site: "cloud.ibm.com", why: "sidecar: passthrough"}
+	}
+	return []attempt{
+		{what: "https://en.wikipedia.org/", try: throughSidecar("en.wikipedia.org"),
+			want: outcome{site: "en.wikipedia.org", why: "rule wikipedia"}},
+		{what: "https://de.wikipedia.org/", try: throughSidecar("de.wikipedia.org"),
+			want: outcome{site: "de.wikipedia.org", why: "rule wikipedia"}},
+		{what: "https://cloud.ibm.com/", try: throughSidecar("cloud.ibm.com"), want: third},
+	}
+}
+
+// attacks go round the sidecar. None may reach a site or ask DNS.
+var attacks = []attempt{
+	{
+		what: "no client certificate, SNI en.wikipedia.org",
+		try: func(env *testenv.Env) outcome {
+			return direct(env, testenv.Outer{}, "en.wikipedia.org")
+		},
+		want: outcome{why: "no client certificate"},
+	},
+	{
+		what: "client certificate, unlisted SNI cloud.ibm.com",
+		try: func(env *testenv.Env) outcome {
+			return direct(env, env.App(), "cloud.ibm.com")
+		},
+		want: outcome{why: "no_rule"},
+	},
+	{
+		what: "outer SNI en.wikipedia.org, inner SNI cloud.ibm.com",
+		try: func(env *testenv.Env) outcome {
+			outer := env.App()
+			outer.ServerName = "en.wikipedia.org"
+			return direct(env, outer, "cloud.ibm.com")
+		},
+		want: outcome{why: "no_rule"},
+	},
+}
+
+// throughSidecar asks as the application does. The sidecar's log tells which
+// of its chains took the connection; if it is the gateway's, so does that log.
+func throughSidecar(name string) func(*testenv.Env) outcome {
+	return func(env *testenv.Env) outcome {
+		conn, err := env.DialSidecar()
+		if err != nil {
+			return outcome{err: err}
+		}
+		from := testenv.From(conn.LocalAddr())
+		site, clientErr := ask(env, conn, name)
+		entry, err := env.SidecarLog.Wait(from)
+		if err != nil {
+			return outcome{site: site, err: err}
+		}
+		if chain := entry.Get("filter_chain_name"); chain != "to_gateway" {
+			return outcome{site: site, why: "sidecar: " + chain, err: clientErr}
+		}
+		return decided(env, testenv.Named(name), site, clientErr)
+	}
+}
+
+// direct asks as somebody who has found a way round the sidecar.
+func direct(env *testenv.Env, outer testenv.Outer, name string) outcome {
+	conn, err := env.DialGateway(outer)
+	if err != nil {
+		return outcome{err: err}
+	}
+	from := testenv.From(conn.LocalAddr())
+	site, clientErr := ask(env, conn, name) // TLS 1.3 tells a missing certificate at the first read
+	return decided(env, from, site, clientErr)
+}
+
+// decided adds the rule or the reason from the gateway's access log.
+func decided(env *testenv.Env, match func(testenv.Entry) bool, site string, clientErr error) outcome {
+	entry, err := env.GatewayLog.Wait(match)
+	why := entry.Get("reason")
+	switch {
+	case err != nil:
+		return outcome{site: site, err: err}
+	case strings.Contains(entry.Get("downstream_transport_failure_reason"), "PEER_DID_NOT_RETURN_A_CERTIFICATE"):
+		why = "no client certificate"
+	case entry.Get("decision") == "allow":
+		why = "rule " + entry.Get("rule")
+	}
+	return outcome{site: site, why: why, err: clientErr}
+}
+
+// ask runs the inner TLS session with name over conn.
+func ask(env *testenv.Env, conn testenv.Conn, name string) (site string, err error) {
+	defer conn.Close()
+	var inner *tls.Conn
+	if inner, err = env.Handshake(conn, name); err != nil {
+		return "", err
+	}
+	if site, err = testenv.Ask(inner); err != nil {
+		return "", fmt.Errorf("%s: %w", name, err)
+	}
+	return site, inner.Close()
+}

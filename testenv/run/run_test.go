@@ -1,0 +1,54 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"wildcard-egress/testenv"
+)
+
+func TestRunShowsTheGateway(t *testing.T) {
+	for unlisted, third := range map[string]string{
+		"block":       "refused   -                              sidecar: blocked",
+		"passthrough": "answered  cloud.ibm.com on 127.0.0.4     sidecar: passthrough",
+	} {
+		t.Run(unlisted, func(t *testing.T) {
+			var out bytes.Buffer
+			if err := run(t.Context(), &out, unlisted, false); err != nil {
+				t.Errorf("%v; it printed:\n%s", err, out.String())
+			}
+			for _, want := range []string{
+				"https://en.wikipedia.org/  answered  en.wikipedia.org on 127.0.0.2  rule wikipedia",
+				"https://de.wikipedia.org/  answered  de.wikipedia.org on 127.0.0.3  rule wikipedia",
+				"https://cloud.ibm.com/     " + third,
+				"The attacks reached 0 sites and made 0 DNS queries.",
+				`"server_name":"en.wikipedia.org"`,
+				"All as it must be.",
+			} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("no %q in:\n%s", want, out.String())
+				}
+			}
+		})
+	}
+}
+
+func TestShowTellsWhatIsNotAsItMustBe(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: `{"version": 1, "rules": [{"name": "everything", "hosts": ["*"]}]}`})
+	var out bytes.Buffer
+	err := show(t.Context(), &out, env, "block")
+	if err == nil || !strings.Contains(out.String(), "WRONG: want") || strings.Contains(out.String(), "All as it must be") {
+		t.Errorf("show = %v under a policy that allows everything; it printed:\n%s", err, out.String())
+	}
+}
+
+func TestRunEndsWithItsContext(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := run(ctx, new(bytes.Buffer), "block", true); !errors.Is(err, context.Canceled) {
+		t.Errorf("run = %v, want context.Canceled", err)
+	}
+}

@@ -74,6 +74,9 @@ func (c *Conn) newChunks() [][]byte {
 // or the client has ended its stream.
 func (c *Conn) WaitFor(n int) { c.c.need = c.c.seen + C.size_t(max(n, 1)) }
 
+// Connected says whether the outer TLS handshake is done; true without TLS.
+func (c *Conn) Connected() bool { return bool(c.c.connected) }
+
 // RequestedServerName is the server name of the outer TLS handshake; empty
 // when there is none.
 func (c *Conn) RequestedServerName() string {

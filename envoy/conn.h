@@ -29,6 +29,7 @@ struct conn {
   size_t seen;       // bytes of the read buffer that the filter was given
   size_t need;       // bytes of the read buffer below which the filter is not called
   unsigned char state;
+  bool connected;             // the outer handshake is done, or there is none
   bool reading_was_disabled;  // tcp_proxy had disabled reading; restored before Continue (trap 8)
 
   // The waiting list (deadlines.c); guarded by its mutex.

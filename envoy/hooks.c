@@ -76,8 +76,9 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
   }
   if (c->state != CONN_WAITING) return;
   switch (event) {
-    case EVENT_CONNECTED:  // the outer handshake is done, or there is none
+    case EVENT_CONNECTED:
     case EVENT_CONNECTED_ZERO_RTT:
+      c->connected = true;
       if (!deadline_start(c)) conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
       return;
     case EVENT_REMOTE_CLOSE:

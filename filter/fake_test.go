@@ -17,6 +17,7 @@ import (
 type connection struct {
 	uriSANs         []string
 	outerServerName string
+	unconnected     bool
 	refuseState     string // the filter state key that Envoy refuses
 
 	waits    int
@@ -30,6 +31,7 @@ type connection struct {
 }
 
 func (c *connection) WaitFor(n int)               { c.waits = n }
+func (c *connection) Connected() bool             { return !c.unconnected }
 func (c *connection) PeerURISANs() []string       { return c.uriSANs }
 func (c *connection) RequestedServerName() string { return c.outerServerName }
 

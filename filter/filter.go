@@ -18,6 +18,8 @@ import (
 type Connection interface {
 	// WaitFor asks for the next OnData only when n more bytes have come.
 	WaitFor(n int)
+	// Connected says whether the outer TLS handshake is done; true without TLS.
+	Connected() bool
 	// PeerURISANs are the URI SANs of the verified client certificate.
 	PeerURISANs() []string
 	// RequestedServerName is the server name of the outer TLS handshake.
@@ -81,9 +83,14 @@ func (f *filter) OnData(hello []byte, endOfStream bool) api.FilterStatus {
 
 // OnEvent hears that the client left before its hello was whole.
 func (f *filter) OnEvent(event api.ConnectionEvent) {
-	if event == api.RemoteClose {
-		f.refuse(request{}, policy.Decision{Reason: Incomplete}, nil)
+	if event != api.RemoteClose {
+		return
 	}
+	reason := Incomplete
+	if !f.conn.Connected() {
+		reason = HandshakeFailed
+	}
+	f.refuse(request{}, policy.Decision{Reason: reason}, nil)
 }
 
 // OnDeadline ends a connection whose hello took too long.

@@ -4,6 +4,7 @@ import "wildcard-egress/filter/policy"
 
 // The reasons that the filter itself gives, beside those of package policy.
 const (
+	HandshakeFailed   policy.Reason = "handshake_failed"       // the outer TLS handshake did not end well
 	NotTLS            policy.Reason = "not_tls"                // the first bytes are no TLS handshake
 	Malformed         policy.Reason = "malformed"              // a ClientHello that TLS forbids
 	TooLarge          policy.Reason = "client_hello_too_large" // over max_client_hello_bytes
@@ -20,7 +21,7 @@ const (
 // refusals are all reasons. An index in it plus one is the index of its counter.
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
-	NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
+	HandshakeFailed, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

@@ -82,3 +82,40 @@ func BenchmarkDecide(b *testing.B) {
 		}
 	}
 }
+
+func BenchmarkDecideByGlob(b *testing.B) {
+	const globs = 10_000
+	for _, bench := range []struct {
+		name       string
+		host       string // of glob %d
+		serverName string // that glob %d matches
+	}{
+		{name: "own suffixes", host: "ec2.*.region-%d.example.com", serverName: "ec2.eu.region-%d.example.com"},
+		{name: "one suffix, own beginnings", host: "service-%d-*.example.com", serverName: "service-%d-blue.example.com"},
+		{name: "one suffix, own ends", host: "*-service-%d.example.com", serverName: "blue-service-%d.example.com"},
+		{name: "one suffix, one beginning, own ends", host: "service-*-%d.example.com", serverName: "service-blue-%d.example.com"},
+		{name: "braces", host: "{a,b}-%d.{eu,us}.example.com", serverName: "b-%d.us.example.com"},
+		{name: "own middles only", host: "*service-%d*.example.com", serverName: "blue-service-%d-a.example.com"},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			var text strings.Builder
+			text.WriteString("version: 1\nrules:\n- name: globs\n  hosts:\n")
+			for i := range globs {
+				fmt.Fprintf(&text, "  - \""+bench.host+"\"\n", i)
+			}
+			p := compile(b, text.String())
+			names := make([]string, globs)
+			for i := range names {
+				names[i] = fmt.Sprintf(bench.serverName, i)
+			}
+			runtime.GC()
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				name := names[i*7919%globs]
+				if d := p.Decide(policy.Request{ServerName: name}); d.Action != policy.Allow {
+					b.Fatalf("Decide(%q) = %v, want allow", name, d)
+				}
+			}
+		})
+	}
+}

@@ -11,15 +11,16 @@ type glob struct {
 
 // matches reports whether g matches the whole of s.
 func (g *glob) matches(s string) bool {
+	rest, ok := strings.CutPrefix(s, g.prefix)
+	return ok && g.matchesAfterPrefix(rest)
+}
+
+func (g *glob) matchesAfterPrefix(rest string) bool {
 	if g.middle == nil {
-		return s == g.prefix
+		return rest == ""
 	}
-	s, ok := strings.CutPrefix(s, g.prefix)
-	if !ok {
-		return false
-	}
-	s, ok = strings.CutSuffix(s, g.tail)
-	return ok && g.middle.matches(s)
+	between, ok := strings.CutSuffix(rest, g.tail)
+	return ok && g.middle.matches(between)
 }
 
 func matchesAny(globs []glob, s string) bool {

@@ -31,25 +31,35 @@ func (p *Policy) Decide(r Request) Decision {
 	return m.decision()
 }
 
-// walk shows m all rules with a host that matches name.
+// walk shows m all rules with a host that matches name. It goes from the last
+// label to the first and ends where the policy knows nothing further.
 func (p *Policy) walk(name string, m *match) {
-	m.consider(p.domains.find(name).exact, exactSpecificity)
-	dot := strings.IndexByte(name, '.')
-	if dot > 0 {
+	if strings.IndexByte(name, '.') > 0 {
 		m.consider(p.any, 0)
 	}
-	for dot > 0 {
-		head, domain := name[:dot], name[dot+1:]
-		entry := p.domains.find(domain)
-		m.consider(entry.under, len(domain)+1)
-		if entry.globs != 0 {
-			p.globs[entry.globs-1].walk(head, m)
-		}
-		next := strings.IndexByte(domain, '.')
-		if next < 0 {
+	var parent uint32
+	var hash uint64
+	for end := len(name); end > 0; {
+		start := strings.LastIndexByte(name[:end], '.') + 1
+		label := name[start:end]
+		hash = p.domains.childHash(hash, label)
+		i, found := p.domains.child(parent, hash, label)
+		if !found {
 			return
 		}
-		dot += 1 + next
+		n := &p.domains.nodes[i]
+		if start == 0 {
+			m.consider(n.exact, exactSpecificity)
+			return
+		}
+		m.consider(n.under, len(name)-start+len("."))
+		if n.globs != 0 {
+			p.globs[n.globs-1].walk(name[:start-1], m)
+		}
+		if !n.hasChildren {
+			return
+		}
+		parent, end = i, start-1
 	}
 }
 

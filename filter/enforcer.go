@@ -46,7 +46,7 @@ func (e *Enforcer) logAllowed(r request, d policy.Decision) {
 
 // logRefused leaves at most one line. A client that left without a word, such
 // as a health check, is worth one at level debug only.
-func (e *Enforcer) logRefused(r request, d policy.Decision, cause error, begun bool) {
+func (e *Enforcer) logRefused(r request, d policy.Decision, begun bool) {
 	level := slog.LevelInfo
 	if !begun && d.Reason == Incomplete {
 		level = slog.LevelDebug
@@ -60,8 +60,8 @@ func (e *Enforcer) logRefused(r request, d policy.Decision, cause error, begun b
 	}
 	attrs := []slog.Attr{slog.String("reason", string(d.Reason)), slog.String("server_name", r.shown),
 		slog.String("principal", r.Principal), slog.String("rule", d.Rule)}
-	if cause != nil {
-		attrs = append(attrs, slog.String("detail", cause.Error()))
+	if r.detail != "" {
+		attrs = append(attrs, slog.String("detail", r.detail))
 	}
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int("lines_left_out", leftOut))

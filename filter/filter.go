@@ -39,7 +39,8 @@ type Connection interface {
 }
 
 // Namespace is the namespace of the dynamic metadata: server_name, decision,
-// rule, reason, principal, and of shadow rules shadow_rule and shadow_decision.
+// rule, reason, principal; detail where the reason has one; and of shadow rules
+// shadow_rule and shadow_decision.
 const Namespace = "wildcard_egress"
 
 // What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
@@ -153,9 +154,10 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 		r.Principal = principal(f.conn.PeerURISANs())
 	}
 	d.Action = policy.Deny
+	r.detail = detailOf(cause)
 	f.report(r, d)
 	f.conn.Count(counterOf(d.Reason))
-	f.enforcer.logRefused(r, d, cause, f.begun)
+	f.enforcer.logRefused(r, d, f.begun)
 	f.close(d.Reason)
 	return api.NetworkFilterStopIteration
 }
@@ -164,6 +166,9 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 func (f *filter) report(r request, d policy.Decision) {
 	pairs := []string{"server_name", r.shown, "decision", d.Action.String(), "rule", d.Rule,
 		"reason", string(d.Reason), "principal", r.Principal}
+	if r.detail != "" {
+		pairs = append(pairs, "detail", r.detail)
+	}
 	if d.Shadow.Reported {
 		pairs = append(pairs, "shadow_rule", d.Shadow.Rule, "shadow_decision", d.Shadow.Action.String())
 		if d.Shadow.Action == policy.Allow {
@@ -173,6 +178,15 @@ func (f *filter) report(r request, d policy.Decision) {
 		}
 	}
 	f.conn.SetMetadata(Namespace, pairs...)
+}
+
+// detailOf is the fixed word that says what exactly is wrong with a hello.
+func detailOf(err error) string {
+	var e *clienthello.Error
+	if !errors.As(err, &e) {
+		return ""
+	}
+	return e.Reason
 }
 
 func reasonOf(err error) policy.Reason {

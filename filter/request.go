@@ -11,7 +11,8 @@ import (
 // shown: canonical when it is a host name, else escaped and cut.
 type request struct {
 	policy.Request
-	shown string
+	shown  string
+	detail string // of a refused hello
 }
 
 // maxPrincipal is the longest SPIFFE ID, in bytes (SPIFFE-ID, section 2.3).

@@ -14,7 +14,7 @@ import (
 )
 
 const (
-	startTimeout = 20 * time.Second
+	startTimeout = 30 * time.Second
 	stopTimeout  = 10 * time.Second
 	pollInterval = 10 * time.Millisecond
 )

@@ -104,7 +104,7 @@ func printInvitation(w io.Writer, env *testenv.Env) error {
 	}
 	fmt.Fprintln(w, "\nTry it:")
 	for _, name := range append(testenv.ArticleSites, "wikipedia.org") {
-		fmt.Fprintf(w, "  curl --cacert %s --connect-to ::%s https://%s/\n", authority, env.SidecarAddr, name)
+		fmt.Fprintf(w, "  curl -sS --cacert %s --connect-to ::%s https://%s/\n", authority, env.SidecarAddr, name)
 	}
 	fmt.Fprintf(w, "  tail -f %s %s\n", env.GatewayLog.Path(), env.SidecarLog.Path())
 	fmt.Fprintf(w, "  curl -s 'http://%s/stats?filter=wildcard_egress'\n", env.Gateway.AdminAddr())

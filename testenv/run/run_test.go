@@ -45,6 +45,30 @@ func TestShowTellsWhatIsNotAsItMustBe(t *testing.T) {
 	}
 }
 
+// interrupter presses Ctrl-C once the program says that it waits for it.
+type interrupter struct {
+	bytes.Buffer
+	interrupt func()
+}
+
+func (i *interrupter) Write(b []byte) (int, error) {
+	if bytes.Contains(b, []byte("Ctrl-C ends it")) {
+		i.interrupt()
+	}
+	return i.Buffer.Write(b)
+}
+
+func TestRunStaysUntilItIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := &interrupter{interrupt: cancel}
+	if err := run(ctx, out, "block", true); err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "https://en.wikipedia.org/\n") || !strings.Contains(out.String(), "stopping everything") {
+		t.Errorf("no curl command, or no orderly end, in:\n%s", out.String())
+	}
+}
+
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -51,6 +51,9 @@ check: check-format check-abi ## format, vet, staticcheck, the purity wall, the 
 	go tool staticcheck ./...
 	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
 
+check-abi: ## hold our declarations against Envoy's own header
+	go test -count=1 -run 'Declaration|Callbacks' ./envoy
+
 check-format:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
 

@@ -39,7 +39,8 @@ type Parser struct {
 // ErrIncomplete until the hello is whole, then the hello (bytes behind it are
 // ignored), or the reason why it never will be one: an *Error that wraps
 // ErrNotTLS, ErrMalformed, ErrTooLarge or ErrNoServerName (test with
-// errors.Is). After anything but ErrIncomplete it must not be called again.
+// errors.Is). The Hello is empty with all errors but ErrNoServerName. After
+// anything but ErrIncomplete Feed must not be called again.
 //
 // Input is refused at the first byte that no ClientHello can have. Alerts and
 // other records of TLS where the hello should be are ErrMalformed; everything

@@ -21,11 +21,11 @@ type outcome struct {
 }
 
 func outcomeOf(hello clienthello.Hello, err error) outcome {
-	o := outcome{Name: string(hello.ServerName), ECH: hello.ECH}
+	o := outcome{Name: string(hello.ServerName), ECH: hello.ECH, Protocols: hello.Protocols(), Versions: hello.Versions()}
 	var refusal *clienthello.Error
 	switch {
 	case err == nil:
-		o.Result, o.Protocols, o.Versions = hellos.Accepted, hello.Protocols(), hello.Versions()
+		o.Result = hellos.Accepted
 		return o
 	case err == clienthello.ErrIncomplete:
 		o.Result, o.Reason = hellos.Incomplete, hellos.Incomplete
@@ -256,5 +256,32 @@ func TestFeedAllocatesByWhatCameNotByWhatWasAnnounced(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / parsers; each > 6*received {
 		t.Errorf("%d bytes allocated for %d bytes of a hello of 16384, want at most %d", each, received, 6*received)
+	}
+}
+
+func TestProtocolsAndVersions(t *testing.T) {
+	for name, tt := range map[string]struct {
+		hello hellos.Hello
+		want  outcome
+	}{
+		"Chrome offers GREASE and two versions": {
+			hello: hellos.Chrome(hellos.Site),
+			want:  outcome{ECH: true, Protocols: []string{"h2", "http/1.1"}, Versions: []uint16{0xdada, 0x0304, 0x0303}},
+		},
+		"without supported_versions the legacy version counts": {
+			hello: hellos.Old(0x0302, hellos.ServerName(hellos.Site)),
+			want:  outcome{Protocols: []string{}, Versions: []uint16{0x0302}},
+		},
+		"a legacy version over TLS 1.2 is TLS 1.2": {
+			hello: hellos.Old(0x0304, hellos.ServerName(hellos.Site)),
+			want:  outcome{Protocols: []string{}, Versions: []uint16{0x0303}},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt.want.Result, tt.want.Name = hellos.Accepted, hellos.Site
+			if diff := cmp.Diff(tt.want, atOnce(hellos.Whole(tt.hello.Message()))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }

@@ -10,7 +10,7 @@ import (
 // bytes given to Feed, or from the Parser when the hello came in pieces. They
 // are valid until the next Feed or until the bytes given to Feed change.
 type Hello struct {
-	ServerName []byte // the host_name as sent, not yet a checked host name; never empty
+	ServerName []byte // the host_name as sent, not yet a checked host name; empty with ErrNoServerName only
 	ECH        bool   // has an encrypted_client_hello extension, real or GREASE
 
 	legacyVersion     uint16
@@ -42,7 +42,7 @@ func parseBody(body []byte) (Hello, error) {
 	case !s.ReadUint8LengthPrefixed(&compression) || bytes.IndexByte(compression, 0) < 0:
 		return Hello{}, errCompression
 	case s.Empty():
-		return Hello{}, errNoServerName // before TLS 1.3 extensions may be absent
+		return hello, errNoServerName // before TLS 1.3 extensions may be absent
 	case !s.ReadUint16LengthPrefixed(&extensions):
 		return Hello{}, errExtensions
 	case !s.Empty():
@@ -52,7 +52,7 @@ func parseBody(body []byte) (Hello, error) {
 		return Hello{}, err
 	}
 	if len(hello.ServerName) == 0 {
-		return Hello{}, errNoServerName
+		return hello, errNoServerName
 	}
 	return hello, nil
 }

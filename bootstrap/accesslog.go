@@ -13,7 +13,9 @@ import (
 type logFields map[string]string
 
 // commonFields say what every proxy knows of a connection, under the names of
-// Envoy's operators, as Istio has them. duration is in milliseconds.
+// Envoy's operators, as Istio has them. duration is in milliseconds; the bytes
+// are those relayed, by the count of tcp_proxy (BYTES_RECEIVED has a hello once
+// for each read that it took to arrive).
 var commonFields = logFields{
 	"time":                                "%START_TIME%",
 	"downstream_remote_address":           "%DOWNSTREAM_REMOTE_ADDRESS%",
@@ -23,8 +25,8 @@ var commonFields = logFields{
 	"response_flags":                      "%RESPONSE_FLAGS%",
 	"response_code_details":               "%RESPONSE_CODE_DETAILS%",
 	"connection_termination_details":      "%CONNECTION_TERMINATION_DETAILS%",
-	"bytes_received":                      "%BYTES_RECEIVED%",
-	"bytes_sent":                          "%BYTES_SENT%",
+	"bytes_received":                      "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
+	"bytes_sent":                          "%DOWNSTREAM_WIRE_BYTES_SENT%",
 	"duration":                            "%DURATION%",
 }
 
@@ -36,6 +38,7 @@ var decisionFields = logFields{
 	"decision":                metadata("decision"),
 	"rule":                    metadata("rule"),
 	"reason":                  metadata("reason"),
+	"detail":                  metadata("detail"),
 	"shadow_rule":             metadata("shadow_rule"),
 	"shadow_decision":         metadata("shadow_decision"),
 	"downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",

@@ -17,11 +17,12 @@ const DNSCacheName = "wildcard_egress"
 
 // Limits of the DNS cache. With the cache full, each new name fails for
 // everybody until an old one leaves, and that is at the first end of its TTL
-// after hostTTL without use. So the limit is far above Envoy's 1024.
+// after hostTTL without use. So maxHosts is far above Envoy's 1024. A name
+// costs about 5 KB, and adding one to n others some 0.5 µs * n of the main
+// thread (measured with Envoy 1.40): there is a price for going higher.
 const (
-	maxHosts          = 65536
-	maxPendingLookups = 8192
-	hostTTL           = 5 * time.Minute
+	maxHosts = 32768
+	hostTTL  = 5 * time.Minute
 )
 
 // DNSCache returns the cache that the SNI filter and the forward proxy cluster
@@ -36,7 +37,7 @@ func (c Config) DNSCache() *dfpv3.DnsCacheConfig {
 		HostTtl:         durationpb.New(hostTTL),
 		MaxHosts:        wrapperspb.UInt32(maxHosts),
 		DnsCacheCircuitBreaker: &dfpv3.DnsCacheCircuitBreakers{
-			MaxPendingRequests: wrapperspb.UInt32(maxPendingLookups),
+			MaxPendingRequests: wrapperspb.UInt32(c.maxConnections()),
 		},
 		// A name whose lookup failed stays failed until its next refresh. The
 		// first one comes as early as Envoy allows, the others ever later.

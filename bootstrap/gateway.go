@@ -1,8 +1,6 @@
 package bootstrap
 
 import (
-	"time"
-
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -18,10 +16,6 @@ import (
 // have the same name.
 const ModuleName = "wildcard_egress"
 
-// outerHandshakeTimeout is istiod's. The filter's own deadline begins when the
-// handshake is done.
-const outerHandshakeTimeout = 15 * time.Second
-
 // Gateway returns the bootstrap of the egress gateway: one listener with the
 // chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy. policyFile is
 // the path where the module reads the policy and watches it; it is named, not
@@ -35,7 +29,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	if c.TLS != nil {
 		// The only one to tell the filter the outer server name, and with it the
 		// port asked for. In plain TCP it would take the inner one for the outer.
-		listener.ListenerFilters = tlsInspector()
+		inspectTLS(listener)
 	}
 	listener.FilterChains = c.outerChain(
 		PolicyFilter(policyFile, c.UpstreamPort),
@@ -77,7 +71,7 @@ func (c Config) outerChain(filters ...*listenerv3.Filter) []*listenerv3.FilterCh
 		Filters:         filters,
 	}
 	if c.TLS != nil {
-		chain.TransportSocketConnectTimeout = durationpb.New(outerHandshakeTimeout)
+		chain.TransportSocketConnectTimeout = durationpb.New(handshakeTimeout)
 	}
 	return []*listenerv3.FilterChain{chain}
 }

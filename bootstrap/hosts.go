@@ -5,6 +5,7 @@ import (
 
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
+	"google.golang.org/protobuf/types/known/durationpb"
 )
 
 // Hosts is what a listener can tell of a policy: the server names that some
@@ -28,11 +29,13 @@ func (h Hosts) chain(name string, filters ...*listenerv3.Filter) []*listenerv3.F
 	return []*listenerv3.FilterChain{{Name: name, FilterChainMatch: match, Filters: filters}}
 }
 
-func tlsInspector() []*listenerv3.ListenerFilter {
-	return []*listenerv3.ListenerFilter{{
+// inspectTLS has l read the server name before it chooses a filter chain.
+func inspectTLS(l *listenerv3.Listener) {
+	l.ListenerFilters = []*listenerv3.ListenerFilter{{
 		Name: "envoy.filters.listener.tls_inspector",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{
 			TypedConfig: pack(&tlsinspectorv3.TlsInspector{}),
 		},
 	}}
+	l.ListenerFiltersTimeout = durationpb.New(handshakeTimeout)
 }

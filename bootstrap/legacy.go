@@ -32,7 +32,7 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	inner.ListenerSpecifier = &listenerv3.Listener_InternalListener{
 		InternalListener: &listenerv3.Listener_InternalListenerConfig{},
 	}
-	inner.ListenerFilters = tlsInspector()
+	inspectTLS(inner)
 	inner.FilterChains = hosts.chain("egress",
 		SNIFilter(cache, c.UpstreamPort),
 		TCPProxy(ForwardProxyName, accessLog(c.AccessLog, sniFields)),

@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"time"
+
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
 	downstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
@@ -8,10 +10,16 @@ import (
 )
 
 // DefaultMaxConnections is the default limit of downstream connections. Each
-// takes two file descriptors, and Envoy 1.39 and 1.40 crash when they run out.
-// Envoy raises its soft limit to the hard one, of which 20,000 is about the
-// smallest in use; this is two fifths of it.
+// takes two files, and Envoy 1.39 and 1.40 crash when they run out of files.
+// Envoy raises its soft limit to the hard one, which container runtimes and
+// systemd set to half a million or more; this fits into 20,000, with room for
+// all else.
 const DefaultMaxConnections = 8192
+
+// handshakeTimeout limits the outer handshake, and before it the wait for its
+// first message, 15 s each as istiod has it. The filter's own deadline begins
+// when the handshake is done.
+const handshakeTimeout = 15 * time.Second
 
 // bufferLimit is where Envoy stops to read until the other side has taken what
 // is there. The largest hello that a policy may allow, 64 KiB, has six times

@@ -42,7 +42,7 @@ func Sidecar(c Config, s SidecarConfig) *bootstrapv3.Bootstrap {
 
 	listener := c.listener("outbound")
 	listener.AccessLog = []*accesslogv3.AccessLog{accessLog(c.AccessLog, sniFields)}
-	listener.ListenerFilters = tlsInspector()
+	inspectTLS(listener)
 	listener.FilterChains = append(s.Hosts.chain("to_gateway", TCPProxy(gatewayCluster)), unlisted...)
 	p.listeners = []*listenerv3.Listener{listener}
 	return c.bootstrap(p)

@@ -1,0 +1,34 @@
+package bootstrap_test
+
+import (
+	"regexp"
+	"testing"
+
+	"wildcard-egress/bootstrap"
+)
+
+func TestReasonsOfRefusalsBecomeATag(t *testing.T) {
+	tags := bootstrap.Gateway(config(), "/policy.yaml").GetStatsConfig().GetStatsTags()
+	if len(tags) != 1 || tags[0].GetTagName() != "reason" {
+		t.Fatalf("tags = %v, want one, reason", tags)
+	}
+	expression := regexp.MustCompile(tags[0].GetRegex())
+	for counter, want := range map[string]string{
+		"wildcard_egress.denied.no_rule":                "no_rule",
+		"wildcard_egress.denied.client_hello_too_large": "client_hello_too_large",
+		"wildcard_egress.allowed":                       "",
+		"wildcard_egress.denied":                        "",
+		"cluster.wildcard_egress.denied.no_rule":        "",
+	} {
+		got := ""
+		if groups := expression.FindStringSubmatch(counter); groups != nil {
+			got = groups[2]
+			if left := "wildcard_egress.denied" + groups[1]; left != counter {
+				t.Errorf("%s: without %q it is not wildcard_egress.denied", counter, groups[1])
+			}
+		}
+		if got != want {
+			t.Errorf("%s: reason %q, want %q", counter, got, want)
+		}
+	}
+}

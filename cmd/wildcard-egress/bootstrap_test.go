@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+const goodPolicy = `{version: 1, rules: [{name: wikipedia, hosts: ["*.wikipedia.org"]}]}`
+
+// bootstrapCommand runs `wildcard-egress bootstrap args...`. policy.yaml in
+// args is a file that holds goodPolicy.
+func bootstrapCommand(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "policy.yaml"), []byte(goodPolicy), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	var out, problems bytes.Buffer
+	root := newRootCommand()
+	root.SetArgs(append([]string{"bootstrap"}, args...))
+	root.SetOut(&out)
+	root.SetErr(&problems)
+	err = root.Execute()
+	return out.String(), problems.String(), err
+}
+
+func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
+	sidecar := []string{"sidecar", "--policy", "policy.yaml", "--gateway", "127.0.0.1:8443"}
+	for name, tt := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no kind":                        {[]string{}, "choose one of gateway, sidecar, legacy"},
+		"an unknown kind":                {[]string{"router"}, "choose one of gateway, sidecar, legacy"},
+		"an argument too many":           {[]string{"gateway", "policy.yaml"}, `"policy.yaml"`},
+		"no policy":                      {[]string{"gateway"}, "--policy: name"},
+		"a listener by name":             {append(sidecar, "--listen", "example.com:1"), `--listen "example.com:1": want HOST:PORT`},
+		"a listener without port":        {append(sidecar, "--listen", "127.0.0.1"), "--listen"},
+		"a port that is none":            {append(sidecar, "--admin", "127.0.0.1:70000"), "--admin"},
+		"a resolver by name":             {append(sidecar, "--dns-resolver", "dns.google:53"), "--dns-resolver"},
+		"a certificate alone":            {append(sidecar, "--cert", "cert.pem"), "--cert, --key, --ca: give all three"},
+		"no CA":                          {append(sidecar, "--cert", "cert.pem", "--key", "key.pem"), "--cert, --key, --ca: give all three"},
+		"a guard that is neither":        {append(sidecar, "--address-guard", "maybe"), `--address-guard "maybe": want on or off`},
+		"an old Envoy":                   {append(sidecar, "--envoy-version", "1.38"), `--envoy-version "1.38": needs 1.39 or newer`},
+		"no connections":                 {append(sidecar, "--max-connections", "0"), "--max-connections 0"},
+		"a port that is too big":         {append(sidecar, "--upstream-port", "65536"), "--upstream-port"},
+		"a path with a control code":     {append(sidecar, "--access-log", "a\nb"), `--access-log "a\nb"`},
+		"a path that is not UTF-8":       {append(sidecar, "--access-log", "a\xff"), `--access-log "a\xff"`},
+		"no gateway":                     {[]string{"sidecar", "--policy", "policy.yaml"}, `--gateway ""`},
+		"a gateway without port":         {append(sidecar, "--gateway", "gateway.example.com"), `--gateway "gateway.example.com"`},
+		"a gateway with port 0":          {append(sidecar, "--gateway", "127.0.0.1:0"), `--gateway "127.0.0.1:0"`},
+		"a gateway that is no host":      {append(sidecar, "--gateway", "a b:1"), `--gateway "a b:1"`},
+		"unlisted hosts may not wander":  {append(sidecar, "--unlisted", "allow"), `--unlisted "allow": want block or passthrough`},
+		"an unknown flag":                {append(sidecar, "--verbose"), "--verbose"},
+		"a sidecar without its policy":   {append(sidecar, "--policy", "none.yaml"), "none.yaml"},
+		"the old chain without policy":   {[]string{"legacy", "--policy", "none.yaml"}, "none.yaml"},
+		"listeners where nothing can be": {[]string{"gateway", "--policy", "policy.yaml", "--lds", "none/x.yaml"}, "--lds"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			stdout, _, err := bootstrapCommand(t, tt.args...)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %v, want %q in it", err, tt.want)
+			}
+			if stdout != "" {
+				t.Errorf("printed %.100q beside the error", stdout)
+			}
+		})
+	}
+}
+
+func TestBootstrapReportsAllMistakesAtOnce(t *testing.T) {
+	_, _, err := bootstrapCommand(t, "sidecar", "--listen", "x", "--admin", "y", "--unlisted", "z")
+	for _, flag := range []string{"--policy", "--listen", "--admin", "--unlisted", "--gateway"} {
+		if err == nil || !strings.Contains(err.Error(), flag) {
+			t.Errorf("error = %v, want %s in it", err, flag)
+		}
+	}
+}
+
+// dig returns the value of a path in a YAML document.
+func dig(t *testing.T, document, path string) any {
+	t.Helper()
+	p, err := yaml.PathString(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var value any
+	if err := p.Read(strings.NewReader(document), &value); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+	return value
+}
+
+func TestBootstrapGatewayNamesThePolicyByItsAbsolutePath(t *testing.T) {
+	out, warning, err := bootstrapCommand(t, "gateway", "--policy", "policy.yaml", "--listen", "localhost:0", "--upstream-port", "8443")
+	if err != nil || warning != "" {
+		t.Fatalf("error %v, warning %q", err, warning)
+	}
+	dir, _ := os.Getwd()
+	const filter = "$.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
+	if got, want := dig(t, out, filter+".policy_file"), filepath.Join(dir, "policy.yaml"); got != want {
+		t.Errorf("policy_file = %v, want %v", got, want)
+	}
+	if got := dig(t, out, filter+".upstream_port"); got != uint64(8443) {
+		t.Errorf("upstream_port = %v, want 8443", got)
+	}
+	if got := dig(t, out, "$.static_resources.listeners[0].address.socket_address.address"); got != "127.0.0.1" {
+		t.Errorf("localhost became %v, want 127.0.0.1", got)
+	}
+}
+
+// The gateway starts without a good policy, and denies; so it can be rendered.
+func TestBootstrapGatewayOnlyWarnsOfABadPolicy(t *testing.T) {
+	out, warning, err := bootstrapCommand(t, "gateway", "--policy", "none.yaml")
+	if err != nil || out == "" {
+		t.Fatalf("error %v, %d bytes", err, len(out))
+	}
+	if !strings.Contains(warning, "denies everything") || !strings.Contains(warning, "none.yaml") {
+		t.Errorf("warning = %q, want it to name none.yaml", warning)
+	}
+}
+
+func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
+	for _, kind := range []string{"gateway", "legacy"} {
+		t.Run(kind, func(t *testing.T) {
+			out, _, err := bootstrapCommand(t, kind, "--policy", "policy.yaml", "--lds", "listeners.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			path, _ := dig(t, out, "$.dynamic_resources.lds_config.path_config_source.path").(string)
+			listeners, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := dig(t, string(listeners), "$.resources[0].name"); got != "egress" {
+				t.Errorf("the first listener is %v, want egress", got)
+			}
+			left, err := os.ReadDir(filepath.Dir(path))
+			if err != nil || len(left) != 2 {
+				t.Errorf("the directory has %v (%v), want the policy and the listeners alone", left, err)
+			}
+		})
+	}
+}

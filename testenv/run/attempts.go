@@ -2,8 +2,11 @@ package main
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"time"
 
 	"wildcard-egress/testenv"
 )
@@ -95,8 +98,26 @@ func direct(env *testenv.Env, outer testenv.Outer, name string) outcome {
 		return outcome{err: err}
 	}
 	from := testenv.From(conn.LocalAddr())
-	site, clientErr := ask(env, conn, name) // TLS 1.3 tells a missing certificate at the first read
+	if outer.Certificate == nil {
+		if err := awaitRefusal(conn); err != nil {
+			conn.Close()
+			return decided(env, from, "", err)
+		}
+	}
+	site, clientErr := ask(env, conn, name)
 	return decided(env, from, site, clientErr)
+}
+
+// awaitRefusal returns the alert of a server that wants a certificate. In TLS
+// 1.3 it comes after the handshake, and a write before it is read may lose it.
+func awaitRefusal(conn testenv.Conn) error {
+	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+		return err
+	}
+	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		return err
+	}
+	return conn.SetReadDeadline(time.Now().Add(time.Minute)) // it was let in: go on
 }
 
 // decided adds the rule or the reason from the gateway's access log.

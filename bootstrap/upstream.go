@@ -70,6 +70,7 @@ func (c Config) addressCluster(name, host string, port uint16) *clusterv3.Cluste
 	cluster := c.endpointCluster(name, hostAddress(host, port))
 	if _, err := netip.ParseAddr(host); err != nil {
 		cluster.ClusterDiscoveryType = &clusterv3.Cluster_Type{Type: clusterv3.Cluster_STRICT_DNS}
+		cluster.DnsLookupFamily = clusterv3.Cluster_V4_PREFERRED
 		cluster.TypedDnsResolverConfig = c.resolver()
 	}
 	return cluster

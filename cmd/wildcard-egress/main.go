@@ -40,6 +40,6 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBootstrapCommand())
+	root.AddCommand(newBootstrapCommand(), newInspectCommand())
 	return root
 }

@@ -2,7 +2,6 @@ package clienthello_test
 
 import (
 	"errors"
-	"math/rand/v2"
 	"runtime"
 	"testing"
 
@@ -80,113 +79,6 @@ func TestFeed(t *testing.T) {
 			got.Protocols, got.Versions = nil, nil
 			if diff := cmp.Diff(want(c), got); diff != "" {
 				t.Errorf("Feed(%d bytes) (-want +got):\n%s", len(c.Bytes), diff)
-			}
-		})
-	}
-}
-
-func TestFeedIsTheSameForAnySplitIntoReads(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for _, c := range hellos.All() {
-		t.Run(c.Name, func(t *testing.T) {
-			want := atOnce(c.Bytes)
-			check := func(how string, next func() int) {
-				if diff := cmp.Diff(want, feed(c.Bytes, next)); diff != "" {
-					t.Fatalf("%s (-at once +split):\n%s", how, diff)
-				}
-			}
-			check("byte by byte", sizes(1))
-			for cut := 1; cut < min(len(c.Bytes), 3000); cut++ {
-				check("cut in two", sizes(cut, len(c.Bytes)))
-			}
-			for range 20 {
-				limit := 1 + random.IntN(300)
-				check("random pieces", func() int { return random.IntN(limit) })
-			}
-		})
-	}
-}
-
-func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
-	for _, c := range hellos.All() {
-		if c.Message == nil {
-			continue // the records are the point of this case
-		}
-		t.Run(c.Name, func(t *testing.T) {
-			want := atOnce(c.Bytes)
-			check := func(how string, raw []byte) {
-				if diff := cmp.Diff(want, atOnce(raw)); diff != "" {
-					t.Fatalf("%s (-whole +split):\n%s", how, diff)
-				}
-			}
-			for size := 1; size < min(len(c.Message), 200); size++ {
-				check("records of one size", hellos.Records(c.Message, size))
-			}
-			for cut := 1; cut < min(len(c.Message), 2000); cut++ {
-				front, back := hellos.Whole(c.Message[:cut]), hellos.Whole(c.Message[cut:])
-				check("two records", append(front, back...))
-			}
-		})
-	}
-}
-
-func TestNeedIsALowerBound(t *testing.T) {
-	for _, c := range hellos.All() {
-		for _, raw := range [][]byte{c.Bytes, hellos.Records(c.Message, 3)} {
-			for start := range min(len(raw), 400) {
-				var p clienthello.Parser
-				if _, err := p.Feed(raw[:start]); err != clienthello.ErrIncomplete {
-					break
-				}
-				need := p.Need()
-				if need < 1 {
-					t.Fatalf("%s: Need() after %d bytes = %d, want at least 1", c.Name, start, need)
-				}
-				end := min(start+need-1, len(raw))
-				if _, err := p.Feed(raw[start:end]); err != clienthello.ErrIncomplete {
-					t.Fatalf("%s: Need() after %d bytes = %d, but %d bytes more give %v", c.Name, start, need, end-start, err)
-				}
-			}
-		}
-	}
-}
-
-// feedByNeed is what the host does: it enters the parser only when the bytes
-// that it asked for are there.
-func feedByNeed(raw []byte) (o outcome, calls int) {
-	var p clienthello.Parser
-	fed := 0
-	for have := range len(raw) + 1 {
-		if have-fed < p.Need() && have < len(raw) {
-			continue
-		}
-		calls++
-		hello, err := p.Feed(raw[fed:have])
-		if fed = have; err != clienthello.ErrIncomplete || have == len(raw) {
-			return outcomeOf(hello, err), calls
-		}
-	}
-	return outcome{}, calls
-}
-
-func TestNeedKeepsTheParserOutOfADribble(t *testing.T) {
-	for name, tt := range map[string]struct {
-		raw   []byte
-		calls int
-	}{
-		"a hello in one record":         {hellos.Whole(hellos.OfSize(hellos.Site, 16384)), 6},
-		"a hello in two records":        {hellos.Records(hellos.OfSize(hellos.Site, 16384), 10000), 7},
-		"a hello in records of a byte":  {hellos.Records(hellos.OfSize(hellos.Site, 1000), 1), 1005},
-		"a protocol that is not TLS":    {[]byte("GET / HTTP/1.1"), 1},
-		"a handshake that is not hello": {hellos.Whole([]byte{2, 0, 0, 0}), 4},
-	} {
-		t.Run(name, func(t *testing.T) {
-			got, calls := feedByNeed(tt.raw)
-			if diff := cmp.Diff(atOnce(tt.raw), got); diff != "" {
-				t.Errorf("byte by byte (-at once +by Need):\n%s", diff)
-			}
-			if calls > tt.calls {
-				t.Errorf("%d calls of Feed for %d bytes, want at most %d", calls, len(tt.raw), tt.calls)
 			}
 		})
 	}

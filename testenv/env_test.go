@@ -54,6 +54,7 @@ func TestEnv(t *testing.T) {
 		if site, err := env.GetDirect(testenv.Outer{Certificate: env.Identities.Stranger}, "en.wikipedia.org"); err == nil {
 			t.Errorf("%q answered", site)
 		}
+		env.WantStat(t, "wildcard_egress.denied.handshake_failed", 1)
 	})
 	t.Run("a case sees its own changes only", func(t *testing.T) {
 		before, err := env.Snapshot()

@@ -6,7 +6,9 @@ import (
 )
 
 // Snapshot is a moment of an Env: many cases share one Env, each looks at what
-// has changed since its own snapshot.
+// has changed since its own snapshot. A client can see its connection end just
+// before Envoy counts it: wait for a stat or for the access log line (From)
+// before the next case takes its snapshot.
 type Snapshot struct {
 	stats       map[string]int64
 	connections int

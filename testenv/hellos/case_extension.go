@@ -12,7 +12,8 @@ func extensionCases() []Case {
 		{Name: "a duplicate known extension", Message: with(ALPN("h2"), ALPN("http/1.1")), Result: Malformed, Reason: "duplicate_extension"},
 		{Name: "a duplicate unknown extension", Message: with(Extension{0x1234, nil}, Extension{0x1234, nil}), Result: Malformed, Reason: "duplicate_extension"},
 		{Name: "a duplicate GREASE extension", Message: with(Extension{0x8a8a, nil}, Extension{0x8a8a, []byte{0}}), Result: Malformed, Reason: "duplicate_extension"},
-		{Name: "a duplicate behind many unknown extensions", Message: manyAndDuplicate(), Result: Malformed, Reason: "duplicate_extension"},
+		{Name: "many unknown extensions and the first again", Message: manyAnd(0), Result: Malformed, Reason: "duplicate_extension"},
+		{Name: "many unknown extensions and the last again", Message: manyAnd(999), Result: Malformed, Reason: "duplicate_extension"},
 		{Name: "pre_shared_key in front of server_name", Message: with(PreSharedKey()), Result: Malformed, Reason: "pre_shared_key_not_last"},
 	}
 	for _, c := range malformedExtensions {
@@ -64,12 +65,12 @@ func grease() []byte {
 	return h.Message()
 }
 
-// manyAndDuplicate is full of unknown extensions, the last two alike.
-func manyAndDuplicate() []byte {
+// manyAnd has 1000 unknown extensions, and the given one of them again.
+func manyAnd(again uint16) []byte {
 	h := Small(ServerName(Site))
 	for i := range uint16(1000) {
 		h.Extensions = append(h.Extensions, Extension{Type: 0x4000 + i})
 	}
-	h.Extensions = append(h.Extensions, Extension{Type: 0x4000 + 999})
+	h.Extensions = append(h.Extensions, Extension{Type: 0x4000 + again})
 	return h.Message()
 }

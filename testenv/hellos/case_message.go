@@ -13,6 +13,7 @@ func serverNameCases() []Case {
 		{Name: "an empty server name", Message: Small(ServerName("")).Message(), Result: Malformed, Reason: "empty_server_name"},
 		{Name: "an empty server_name list", Message: Small(ServerNames()).Message(), Result: Malformed, Reason: "bad_server_name_list"},
 		{Name: "an empty server_name extension", Message: Small(Extension{Type: 0}).Message(), Result: Malformed, Reason: "bad_server_name_list"},
+		{Name: "data behind the server_name list", Message: Small(Extension{0, append(ServerName(Site).Data, 0)}).Message(), Result: Malformed, Reason: "bad_server_name_list"},
 		{Name: "two server_name extensions", Message: Small(ServerName(Site), other).Message(), Result: Malformed, Reason: "duplicate_extension"},
 		{Name: "the same server_name extension twice", Message: Small(ServerName(Site), ServerName(Site)).Message(), Result: Malformed, Reason: "duplicate_extension"},
 		{Name: "two names in one extension", Message: Small(ServerNames(Name{0, Site}, Name{0, "evil.example"})).Message(), Result: Malformed, Reason: "several_server_names"},

@@ -16,11 +16,11 @@ const maxVariants = 64
 func parseGlob(text string) (Pattern, string) {
 	tail := text[strings.LastIndexAny(text, meta)+1:]
 	_, domain, _ := strings.Cut(tail, ".")
+	if fault := nameFault(domain); domain != "" && fault != "" {
+		return Pattern{}, fault
+	}
 	if _, err := publicsuffix.EffectiveTLDPlusOne(domain); err != nil {
 		return Pattern{}, `the registrable domain must be literal in a glob, such as "api-*.example.com"`
-	}
-	if fault := nameFault(domain); fault != "" {
-		return Pattern{}, fault
 	}
 	p := Pattern{text: text, domain: domain, kind: Glob}
 	for label := range strings.SplitSeq(p.head(), ".") {
@@ -52,7 +52,7 @@ func globFault(text string, separator byte, literal func(byte) bool) string {
 	} else if err != nil {
 		return err.Error()
 	}
-	e := expander{text: text, literal: func(c byte) bool { return c == separator || literal(c) }}
+	e := expander{text: text, separator: separator, literal: literal}
 	variants := e.sequence(0)
 	if e.fault != "" {
 		return e.fault
@@ -68,10 +68,11 @@ func globFault(text string, separator byte, literal func(byte) bool) string {
 // expander writes a glob's braces out: "{a,b}*" stands for "a*" and "b*".
 // Without braces a glob is matched in linear time whatever the peer sends.
 type expander struct {
-	text    string
-	literal func(byte) bool // what may stand for itself
-	pos     int
-	fault   string
+	text      string
+	separator byte
+	literal   func(byte) bool // what else may stand for itself, and in a class
+	pos       int
+	fault     string
 }
 
 // sequence reads up to the end, or to the comma or brace that ends an
@@ -89,7 +90,7 @@ func (e *expander) sequence(depth int) []string {
 			variants = e.product(variants, []string{e.class()})
 		case c == '*':
 			variants = e.product(variants, []string{e.stars()})
-		case c == '?' || e.literal(c):
+		case c == '?' || c == e.separator || e.literal(c):
 			variants = e.product(variants, []string{string(c)})
 			e.pos++
 		default:

@@ -35,7 +35,7 @@ func matchesAny(globs []glob, s string) bool {
 // compileGlob compiles a glob that globFault passed. Globs share what lies
 // between their literal ends through automata, if given.
 func compileGlob(text string, separator byte, automata map[string]*automaton) []glob {
-	e := expander{text: text, literal: func(byte) bool { return true }}
+	e := expander{text: text, separator: separator, literal: func(byte) bool { return true }}
 	variants := e.sequence(0)
 	globs := make([]glob, len(variants))
 	for i, variant := range variants {

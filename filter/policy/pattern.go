@@ -137,6 +137,8 @@ func textFault(text string) string {
 		return "a port is no part of a host; list it in the rule's ports"
 	case strings.ContainsAny(text, " \t\r\n"):
 		return "white space is no part of a host; write one name per list entry"
+	case strings.Contains(text, ",") && !strings.Contains(text, "{"):
+		return "a comma is no part of a host; write one name per list entry"
 	case strings.Contains(text, `\`):
 		return "no character of a host name needs an escape; remove the backslash"
 	}

@@ -17,9 +17,7 @@ import (
 
 const (
 	maxFileBytes = 64 << 20
-	// maxDepth keeps the YAML parser, which recurses, from running out of
-	// stack: that can't be recovered and would end the process.
-	maxDepth = 64
+	maxProblems  = 1000 // they end up in a log
 )
 
 // reader walks a YAML tree and collects what is wrong with it. Aliases, tags
@@ -35,6 +33,12 @@ func (r *reader) add(node ast.Node, path, format string, args ...any) {
 }
 
 func (r *reader) addAt(at position, path, format string, args ...any) {
+	switch {
+	case len(r.problems) == maxProblems:
+		path, format, args = "", "more mistakes are not shown; mend the first %d", []any{maxProblems}
+	case len(r.problems) > maxProblems:
+		return
+	}
 	r.problems = append(r.problems, Problem{
 		File: r.file, Line: at.line, Column: at.column, Path: path, Message: fmt.Sprintf(format, args...),
 	})
@@ -71,8 +75,8 @@ func (r *reader) document(data []byte) (body ast.Node) {
 		return nil
 	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff"))
-	if t := tooDeep(tokens); t != nil {
-		r.addAt(position{t.Position.Line, t.Position.Column}, "", "nested more than %d levels deep; a policy needs 4", maxDepth)
+	if t, fault := beyondBounds(tokens); fault != "" {
+		r.addAt(position{t.Position.Line, t.Position.Column}, "", "%s", fault)
 		return nil
 	}
 	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
@@ -80,21 +84,20 @@ func (r *reader) document(data []byte) (body ast.Node) {
 		r.syntaxError(err)
 		return nil
 	}
-	var bodies []ast.Node
 	for _, doc := range file.Docs {
-		if doc.Body != nil && doc.Body.Type() != ast.CommentType {
-			bodies = append(bodies, doc.Body)
+		switch {
+		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
+		case body != nil:
+			r.add(doc.Body, "", `second YAML document; put everything into one, without "---"`)
+			return nil
+		default:
+			body = doc.Body
 		}
 	}
-	if len(bodies) == 0 {
+	if body == nil {
 		r.addAt(start, "", `empty; a file starts with "version: 1"`)
-		return nil
 	}
-	if len(bodies) > 1 {
-		r.add(bodies[1], "", `second YAML document; put everything into one, without "---"`)
-		return nil
-	}
-	return bodies[0]
+	return body
 }
 
 func (r *reader) syntaxError(err error) {
@@ -105,37 +108,10 @@ func (r *reader) syntaxError(err error) {
 	}
 	at := syntax.Token.Position
 	message := syntax.Message
-	if strings.Contains(message, "alias") {
+	if strings.Contains(message, "alias") || syntax.Token.PreviousType() == token.AliasType {
 		message += `; a host that begins with "*" needs quotes`
 	}
 	r.addAt(position{at.Line, at.Column}, "", "not YAML: %s", message)
-}
-
-// tooDeep returns the token at which nesting passes maxDepth, if any. Block
-// levels are counted by what opens them on one line and by their column.
-func tooDeep(tokens token.Tokens) *token.Token {
-	flow, opened, line := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, opened = t.Position.Line, 0
-		}
-		block := false
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			opened++
-			block = true
-		case token.MappingValueType:
-			block = flow == 0
-		}
-		if flow+opened > maxDepth || block && t.Position.IndentNum > maxDepth {
-			return t
-		}
-	}
-	return nil
 }
 
 // fields calls the reader of each field of a mapping. The path of a field is

@@ -1,0 +1,206 @@
+package policy_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wildcard-egress/filter/policy"
+)
+
+func parse(t *testing.T, text string) *policy.Document {
+	t.Helper()
+	d, err := policy.Parse("policy.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestParseFillsInDefaults(t *testing.T) {
+	d := parse(t, `
+rules:
+  - name: plain
+    hosts: [example.com]
+  - {name: own, hosts: [example.org], mode: enforce, on_revoke: keep, ports: [80]}
+  - {name: closed, hosts: [example.net], action: deny}
+defaults:
+  ports: [8443, 443]
+  mode: shadow
+  on_revoke: close
+  client_hello_timeout: 1m30s
+  max_client_hello_bytes: 65536
+  refuse_ech: true
+  refusal: reset
+version: 1
+`)
+	type rule struct {
+		Action   policy.Action
+		Mode     policy.Mode
+		OnRevoke policy.OnRevoke
+		Ports    []uint16
+	}
+	got := map[string]rule{}
+	for _, r := range d.Rules {
+		got[r.Name] = rule{r.Action, r.Mode, r.OnRevoke, r.Ports}
+	}
+	if diff := cmp.Diff(map[string]rule{
+		"plain":  {policy.Allow, policy.ShadowMode, policy.Close, []uint16{8443, 443}},
+		"own":    {policy.Allow, policy.Enforce, policy.Keep, []uint16{80}},
+		"closed": {policy.Deny, policy.ShadowMode, policy.Close, nil},
+	}, got); diff != "" {
+		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	want := policy.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: policy.RefuseWithReset}
+	if diff := cmp.Diff(want, d.Compile().Settings()); diff != "" {
+		t.Errorf("settings (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseHasBuiltInDefaults(t *testing.T) {
+	d := parse(t, `{"version": 1, "rules": [{"name": "a", "hosts": ["example.com"]}]}`)
+	want := policy.Defaults{Ports: []uint16{443}, Settings: policy.Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384}}
+	if diff := cmp.Diff(want, d.Defaults); diff != "" {
+		t.Errorf("defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseReadsEveryLayout(t *testing.T) {
+	want := parse(t, "version: 1\nrules:\n- name: a\n  hosts: [example.com, \"*.example.com\"]\n").Hash()
+	for name, text := range map[string]string{
+		"JSON":           `{"version":1,"rules":[{"name":"a","hosts":["example.com","*.example.com"]}]}`,
+		"JSON with tabs": "{\n\t\"version\": 1,\n\t\"rules\": [\n\t\t{\"name\": \"a\", \"hosts\": [\"example\\u002ecom\", \"*.example.com\"]}\n\t]\n}\n",
+		"CR LF":          "version: 1\r\nrules:\r\n- name: a\r\n  hosts:\r\n  - example.com\r\n  - '*.example.com'\r\n",
+		"byte order mark, comments and document marks": "\ufeff# policy\n---\nversion: 1 # one\nrules:\n# first\n- name: a\n  hosts: # all\n  - example.com\n  - '*.EXAMPLE.com.'\n",
+		"defaults written out":                         "version: 1\ndefaults: {mode: enforce, ports: [443]}\nrules: [{name: a, action: allow, hosts: [example.com, '**.example.com']}]\n",
+	} {
+		if got := parse(t, text).Hash(); got != want {
+			t.Errorf("%s: Hash = %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestHashChangesWithEveryValue(t *testing.T) {
+	const base = `{version: 1, defaults: {mode: enforce}, rules: [{name: a, hosts: [a.com, b.com], principals: ["spiffe://a/b"]}, {name: b, hosts: [c.com]}]}`
+	seen := map[string]string{}
+	for _, change := range [][2]string{
+		{"", ""}, {"mode: enforce", "mode: shadow"}, {"mode: enforce", "refuse_ech: true"}, {"mode: enforce", "on_revoke: close"},
+		{"mode: enforce", "refusal: close"}, {"mode: enforce", "client_hello_timeout: 4s"}, {"mode: enforce", "max_client_hello_bytes: 600"},
+		{"mode: enforce", "ports: [80]"}, {"name: a", "name: c"}, {"name: b", "name: b, action: deny"}, {"name: b", "name: b, mode: shadow"},
+		{"name: b", "name: b, ports: [80]"}, {"name: b", "name: b, on_revoke: close"}, {"a.com", "d.com"}, {"a.com, b.com", "b.com, a.com"},
+		{"a.com, b.com", "a.com"}, {"spiffe://a/b", "spiffe://a/c"},
+	} {
+		text := strings.Replace(base, change[0], change[1], 1)
+		hash := parse(t, text).Hash()
+		if other, ok := seen[hash]; ok {
+			t.Errorf("%s and %s have the same hash", text, other)
+		}
+		seen[hash] = text
+	}
+}
+
+func TestParseReportsAllMistakes(t *testing.T) {
+	const text = `version: 2
+defaults: {ports: [], client_hello_timeout: 5, refusal: foo, max_client_hello_bytes: 1}
+extra: 1
+rules:
+  - name: a b
+    hosts: ["*.", "api.*.com", *.example.com]
+    hosts: [a.com]
+  - hosts: [a.com, A.com.]
+    name: twin
+    principals: [cluster.local/ns/a/sa/b]
+    ports: [0, 443, 443, "80"]
+  - name: twin
+    hosts: {}
+    principal: x
+  - 5
+`
+	want := `policy.yaml:1:10: version: 2 is not a version that this program knows; write 1
+policy.yaml:2:19: defaults.ports: empty list; add an entry or remove the field
+policy.yaml:2:45: defaults.client_hello_timeout: 5 where a duration from 100ms to 5m0s is wanted, such as "5s"
+policy.yaml:2:57: defaults.refusal: "foo" where one of alert, close, reset is wanted
+policy.yaml:2:86: defaults.max_client_hello_bytes: 1 where a number from 512 to 65536 is wanted
+policy.yaml:3:1: unknown field "extra"; the fields here are defaults, rules, version
+policy.yaml:5:11: rules[0].name: "a b": a name has letters, digits, '.', '_' and '-', 64 at most, since it appears in logs and metrics
+policy.yaml:6:13: rules[0].hosts[0]: "*.": a wildcard needs a domain, such as "*.example.com"
+policy.yaml:6:19: rules[0].hosts[1]: "api.*.com": the registrable domain must be literal in a glob, such as "api-*.example.com"
+policy.yaml:6:32: rules[0].hosts[2]: an alias (unquoted "*": write the value in quotes) where text is wanted
+policy.yaml:7:5: rules[0].hosts: field given twice; remove one
+policy.yaml:8:20: rules[1].hosts[1]: "A.com.": given twice in this rule; remove one
+policy.yaml:10:18: rules[1].principals[0]: "cluster.local/ns/a/sa/b": a principal is a SPIFFE ID, such as "spiffe://cluster.local/ns/payments/sa/*"
+policy.yaml:11:13: rules[1].ports[0]: 0 where a number from 1 to 65535 is wanted
+policy.yaml:11:21: rules[1].ports[2]: 443: given twice; remove one
+policy.yaml:11:26: rules[1].ports[3]: "80" where a number from 1 to 65535 is wanted
+policy.yaml:12:11: rules[2].name: "twin": also the name of the rule in line 9; names are unique
+policy.yaml:13:12: rules[2].hosts: a mapping where a list is wanted
+policy.yaml:14:5: rules[2]: unknown field "principal"; the fields here are action, hosts, mode, name, on_revoke, ports, principals
+policy.yaml:15:5: rules[3]: 5 where fields are wanted: action, hosts, mode, name, on_revoke, ports, principals`
+	_, err := policy.Parse("policy.yaml", []byte(text))
+	if err == nil {
+		t.Fatal("Parse accepts a policy with many mistakes")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseRefusesWhatIsNoPolicy(t *testing.T) {
+	rule := func(fields string) string { return "version: 1\nrules: [{" + fields + "}]" }
+	for name, tt := range map[string]struct{ text, want string }{
+		"empty file":            {"", `p:1:1: empty; a file starts with "version: 1"`},
+		"comments only":         {"# nothing\n", `p:1:1: empty; a file starts with "version: 1"`},
+		"list":                  {"- a", "p:1:1: a list where fields are wanted"},
+		"no version":            {"rules: [{name: a, hosts: [a.com]}]", `p:1:1: no version; the file starts with "version: 1"`},
+		"no rules":              {"version: 1", "p:1:1: no rules"},
+		"empty rules":           {"version: 1\nrules: []", "p:2:8: rules: empty list"},
+		"null rules":            {"version: 1\nrules:", "rules: nothing where a list is wanted"},
+		"empty hosts":           {rule("name: a, hosts: []"), "rules[0].hosts: empty list"},
+		"empty principals":      {rule("name: a, hosts: [a.com], principals: []"), "rules[0].principals: empty list"},
+		"empty ports":           {rule("name: a, hosts: [a.com], ports: []"), "rules[0].ports: empty list"},
+		"no name":               {rule("hosts: [a.com]"), "rules[0]: no name; a rule needs one"},
+		"empty name":            {rule(`name: "", hosts: [a.com]`), `rules[0].name: ""`},
+		"name over 64":          {rule("name: a" + label63 + "b, hosts: [a.com]"), "64 at most"},
+		"name is a number":      {rule("name: 7, hosts: [a.com]"), "rules[0].name: 7 where text is wanted"},
+		"no hosts":              {rule("name: a"), "rules[0]: no hosts; a rule needs one"},
+		"host is null":          {rule("name: a, hosts: [null]"), "rules[0].hosts[0]: nothing where text is wanted"},
+		"bad action":            {rule("name: a, hosts: [a.com], action: drop"), `"drop" where one of allow, deny is wanted`},
+		"bad mode":              {rule("name: a, hosts: [a.com], mode: off"), `where one of enforce, shadow is wanted`},
+		"principal no domain":   {rule("name: a, hosts: [a.com], principals: ['spiffe:///ns/a']"), "a trust domain is missing"},
+		"principal slash last":  {rule("name: a, hosts: [a.com], principals: ['spiffe://a/b/']"), "empty path segment"},
+		"principal syntax":      {rule("name: a, hosts: [a.com], principals: ['spiffe://a/{b']"), "malformed glob"},
+		"principal characters":  {rule("name: a, hosts: [a.com], principals: ['spiffe://a/b c']"), "character ' ' has no place here"},
+		"same principal":        {rule("name: a, hosts: [a.com], principals: ['spiffe://a/b', 'spiffe://a/b']"), "principals[1]: \"spiffe://a/b\": given twice"},
+		"timeout too short":     {"version: 1\ndefaults: {client_hello_timeout: 1ms}\nrules: [{name: a, hosts: [a.com]}]", "from 100ms to 5m0s"},
+		"same field twice":      {"version: 1\nversion: 1\nrules: [{name: a, hosts: [a.com]}]", "p:2:1: version: field given twice"},
+		"two documents":         {"version: 1\n---\nversion: 1\n", "p:3:1: second YAML document"},
+		"broken flow":           {"version: 1\nrules: [{name: a\n", "not YAML"},
+		"tab indentation":       {"version: 1\nrules:\n\t- name: a", "p:3:1: not YAML"},
+		"unquoted star alone":   {"version: 1\nrules: [{name: a, hosts: [*]}]", `needs quotes`},
+		"unquoted star in list": {"version: 1\nrules:\n- name: a\n  hosts:\n  - *\n", `needs quotes`},
+		"anchor":                {"version: 1\nrules: [{name: &n a, hosts: [a.com]}]", "an anchor (not supported"},
+		"merge key":             {"version: 1\n<<: {rules: [{name: a, hosts: [a.com]}]}", "unknown field"},
+		"tag":                   {"version: !!int 1\nrules: [{name: a, hosts: [a.com]}]", "a tag (not supported"},
+		"not UTF-8":             {"version: 1 # \xff\n", "not UTF-8"},
+		"flow bomb":             {"a: " + strings.Repeat("[", 100_000), "nested more than"},
+		"block bomb":            {strings.Repeat("- ", 100_000) + "a", "nested more than"},
+		"key bomb":              {strings.Repeat("? ", 100_000) + "a", "nested more than"},
+		"tag bomb":              {strings.Repeat("!a ", 100_000) + "a", "nested more than"},
+		"field bomb":            {strings.Repeat("a: 1\n", 100_000), "more than 64 fields"},
+		"field bomb of lists":   {strings.Repeat("a:\n- b\n", 100_000), "more than 64 fields"},
+		"field bomb in a rule":  {"rules:\n- a: 1\n" + strings.Repeat("  a:\n  - b\n", 100_000), "more than 64 fields"},
+		"flow field bomb":       {"{" + strings.Repeat("a: 1, ", 100_000) + "}", "more mistakes are not shown"},
+		"document bomb":         {strings.Repeat("---\n", 100_000), "many YAML documents"},
+		"alias bomb":            {"a: &a [x]\nb: &b [*a,*a]\nc: [*b,*b]\n", `unknown field "a"`},
+		"too large":             {strings.Repeat("#", 64<<20) + "\n", "larger than"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := policy.Parse("p", []byte(tt.text))
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("Parse = %.300v, want an error with %q", err, tt.want)
+			}
+		})
+	}
+}

@@ -24,7 +24,7 @@ type Change struct {
 
 // Snapshot returns the present moment.
 func (e *Env) Snapshot() (Snapshot, error) {
-	stats, err := e.Gateway.Stats(`(^|\.)wildcard_egress\.`)
+	stats, err := e.Gateway.Stats(`^wildcard_egress\.`)
 	return Snapshot{stats: stats, connections: e.Upstream.Connections(), queries: len(e.DNS.Queries())}, err
 }
 

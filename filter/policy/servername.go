@@ -24,7 +24,7 @@ func ParseServerName(wire []byte) (string, error) {
 		name = name[:n-1]
 	}
 	if len(name) > maxNameBytes {
-		return "", fmt.Errorf("%w: %q: longer than %d bytes", ErrInvalidServerName, wire[:maxNameBytes+2], maxNameBytes)
+		return "", fmt.Errorf("%w: %q: longer than %d bytes", ErrInvalidServerName, name[:maxNameBytes], maxNameBytes)
 	}
 	var lower [maxNameBytes]byte
 	for i, c := range name {

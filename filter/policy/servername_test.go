@@ -3,6 +3,7 @@ package policy_test
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,4 +102,13 @@ func asciiLower(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// The bytes come from Envoy's buffer, which may end with the name: nothing
+// behind it may be looked at, and a panic would be the answer in the gateway.
+func TestParseServerNameReadsNothingBehindTheName(t *testing.T) {
+	for n := range 600 {
+		wire := slices.Clip([]byte(strings.Repeat("a.b", 200)[:n]))
+		_, _ = policy.ParseServerName(wire[:n:n])
+	}
 }

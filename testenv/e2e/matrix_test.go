@@ -1,0 +1,202 @@
+package e2e_test
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+
+	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/hellos"
+)
+
+const anyHost = `
+version: 1
+rules:
+- name: all
+  hosts: ["*"]
+`
+
+// verdict is what must come of one kind of input.
+type verdict struct {
+	reason string // empty: allowed
+	detail string
+	alert  byte // the TLS alert's description; 0: no byte
+}
+
+// verdictOf is the verdict in the words of the access log, under a policy that
+// allows every host name.
+func verdictOf(c hellos.Case) verdict {
+	const decodeError, handshakeFailure, unrecognizedName = 50, 40, 112
+	switch {
+	case c.Result == hellos.Accepted:
+		return verdict{}
+	case c.Result == hellos.NotTLS:
+		return verdict{reason: "not_tls", detail: c.Reason}
+	case c.Result == hellos.NoServerName:
+		return verdict{"no_server_name", c.Reason, unrecognizedName}
+	case c.Result == hellos.Incomplete && len(c.Bytes) == 0:
+		return verdict{reason: "incomplete"}
+	case c.Result == hellos.Incomplete:
+		return verdict{"incomplete", "", decodeError}
+	case c.Reason == "invalid_server_name":
+		return verdict{reason: c.Reason, alert: unrecognizedName}
+	case c.Reason == "client_hello_too_large":
+		return verdict{c.Reason, c.Reason, handshakeFailure}
+	}
+	return verdict{"malformed", c.Reason, decodeError}
+}
+
+// The fail-closed matrix: every kind of input, its reason, counter and alert,
+// and that nothing left the gateway. Every host resolves and answers.
+func TestMatrix(t *testing.T) {
+	env := startMatrix(t)
+	var table strings.Builder
+	fmt.Fprintf(&table, "%-62s %-23s %-26s %s\n", "input", "reason", "detail", "alert")
+	for _, c := range hellos.All() {
+		t.Run(c.Name, func(t *testing.T) {
+			want := verdictOf(c)
+			tryRow(t, env, c, want, func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+			fmt.Fprintf(&table, "%-62s %-23s %-26s %d\n", c.Name, cmp.Or(want.reason, "allowed"), want.detail, want.alert)
+		})
+	}
+	t.Log("\n" + table.String())
+	wantIdle(t, env)
+}
+
+// A sample of the rows, byte by byte: one TCP segment and one TLS record of the
+// outer session for each.
+func TestMatrixByteByByte(t *testing.T) {
+	env := startMatrix(t)
+	for i, c := range hellos.All() {
+		if i%5 != 0 && c.Result != hellos.Accepted || len(c.Bytes) > 4096 {
+			continue
+		}
+		t.Run(c.Name, func(t *testing.T) {
+			tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) {
+				for i := range c.Bytes {
+					if _, err := conn.Write(c.Bytes[i : i+1]); err != nil {
+						return // refused at an earlier byte
+					}
+				}
+			})
+		})
+	}
+	wantIdle(t, env)
+}
+
+// The same hello in TLS records of 1, 2, 3, 5, 17, 100 and 1,000 bytes.
+func TestMatrixInRecords(t *testing.T) {
+	env := startMatrix(t)
+	for i, c := range hellos.All() {
+		if c.Message == nil || i%5 != 0 && c.Result != hellos.Accepted {
+			continue
+		}
+		size := []int{1, 2, 3, 5, 17, 100, 1000}[i%7]
+		t.Run(fmt.Sprintf("%s, records of %d", c.Name, size), func(t *testing.T) {
+			c.Bytes = hellos.Records(c.Message, size)
+			tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+		})
+	}
+	wantIdle(t, env)
+}
+
+// startMatrix starts a gateway where every name resolves to a site that answers.
+func startMatrix(t *testing.T) *testenv.Env {
+	t.Helper()
+	env := testenv.Start(t, testenv.Options{Policy: anyHost, WithoutSidecar: true, Sites: []string{"unused.test"}})
+	if _, err := env.AddSite(testenv.SiteOptions{Names: []string{"*"}, Serve: greetAndClose}); err != nil {
+		t.Fatal(err)
+	}
+	return env
+}
+
+// tryRow sends one input and checks all that is to be seen of it.
+func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send func(testenv.Conn)) {
+	t.Helper()
+	before := snapshot(t, env)
+	conn := dialGateway(t, env)
+	sent := make(chan struct{})
+	go func() {
+		send(conn)
+		if c.Result == hellos.Incomplete {
+			_ = conn.CloseWrite() // what follows will never come
+		}
+		close(sent)
+	}()
+	got, err := io.ReadAll(conn)
+	conn.Close()
+	<-sent
+	wantAnswer(t, c, want, got, err)
+
+	entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr()))
+	change := since(t, env, before)
+	counters := map[string]int64{"wildcard_egress.denied." + want.reason: 1}
+	decision, connections, queries := "deny", 0, []string(nil)
+	if want.reason == "" {
+		counters = map[string]int64{"wildcard_egress.allowed": 1}
+		decision, connections, queries = "allow", 1, change.Queries // cached or not
+	}
+	if c.ECH && c.Sent != "" { // read to the end, with a name
+		counters["wildcard_egress.ech"] = 1
+	}
+	if diff := gocmp.Diff(counters, change.Stats); diff != "" {
+		t.Errorf("counters (-want +got)\n%s", diff)
+	}
+	if change.Connections != connections {
+		t.Errorf("%d upstream connections, want %d", change.Connections, connections)
+	}
+	if diff := gocmp.Diff(queries, change.Queries); diff != "" {
+		t.Errorf("DNS queries (-want +got)\n%s", diff)
+	}
+	for field, want := range map[string]string{"decision": decision, "reason": want.reason, "detail": want.detail} {
+		if got := entry.Get(field); got != want {
+			t.Errorf("access log has %s %q, want %q", field, got, want)
+		}
+	}
+	if name := entry.Get("server_name"); name != c.ServerName && (want.reason != "invalid_server_name" || len(name) > 255) {
+		t.Errorf("access log has server_name %q, want %q", name, c.ServerName)
+	}
+}
+
+// wantAnswer compares what the client read. A client that sent far more than a
+// hello may see a reset in place of the alert: the kernel sends it when a
+// socket is closed with bytes unread.
+func wantAnswer(t *testing.T, c hellos.Case, want verdict, got []byte, err error) {
+	t.Helper()
+	if len(c.Bytes) > 16384 && errors.Is(err, syscall.ECONNRESET) {
+		return
+	}
+	expected := []byte{1} // greetAndClose
+	if want.reason != "" {
+		expected = nil
+	}
+	if want.alert != 0 {
+		expected = []byte{21, 3, 3, 0, 2, 2, want.alert}
+	}
+	if string(got) != string(expected) || err != nil {
+		t.Errorf("the client read % x, %v; want % x and the end of the stream", got, err, expected)
+	}
+}
+
+// greetAndClose says one byte, ends its side, and reads on until the client ends.
+func greetAndClose(conn net.Conn) {
+	_, _ = conn.Write([]byte{1})
+	_ = conn.(interface{ CloseWrite() error }).CloseWrite()
+	_, _ = io.Copy(io.Discard, conn)
+}
+
+// wantIdle fails unless the gateway lives and holds no connection any more.
+func wantIdle(t *testing.T, env *testenv.Env) {
+	t.Helper()
+	env.WantAlive(t)
+	env.WantStat(t, "wildcard_egress.denied.panic", 0)
+	env.WantStat(t, "server.total_connections", 0)
+	env.WantStat(t, "cluster.dynamic_forward_proxy.upstream_cx_active", 0)
+}

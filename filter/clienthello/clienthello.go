@@ -50,8 +50,8 @@ func (p *Parser) Feed(b []byte) (Hello, error) {
 		return Hello{}, errSpent
 	}
 	body, err := p.assemble(b)
-	if err == ErrIncomplete {
-		return Hello{}, err
+	if body == nil && err == nil {
+		return Hello{}, ErrIncomplete
 	}
 	p.spent = true
 	if err != nil {
@@ -61,7 +61,7 @@ func (p *Parser) Feed(b []byte) (Hello, error) {
 }
 
 // assemble takes b out of its records and returns the body of the hello once
-// it is whole, ErrIncomplete before.
+// it is whole; nil before.
 func (p *Parser) assemble(b []byte) ([]byte, error) {
 	for len(b) > 0 {
 		if p.recordLeft == 0 {
@@ -74,12 +74,12 @@ func (p *Parser) assemble(b []byte) ([]byte, error) {
 		fragment := b[:min(p.recordLeft, len(b))]
 		p.recordLeft -= len(fragment)
 		body, err := p.readFragment(fragment, len(b))
-		if err != ErrIncomplete {
+		if body != nil || err != nil {
 			return body, err
 		}
 		b = b[len(fragment):]
 	}
-	return nil, ErrIncomplete
+	return nil, nil
 }
 
 // readRecordHeader takes what of b belongs to the record header and returns
@@ -114,12 +114,13 @@ func (p *Parser) readRecordHeader(b []byte) (int, error) {
 }
 
 // readFragment takes a piece of the handshake message, which may be empty, and
-// returns the body once it is whole. The piece came with available bytes.
+// returns the body once it is whole; nil before. The piece came with available
+// bytes.
 func (p *Parser) readFragment(b []byte, available int) ([]byte, error) {
 	if p.messageHeader.len < messageHeaderLen {
 		n := p.messageHeader.fill(b, messageHeaderLen)
 		b, available = b[n:], available-n
-		if err := p.checkMessageHeader(); err != nil {
+		if err := p.checkMessageHeader(); err != nil || p.messageHeader.len < messageHeaderLen {
 			return nil, err
 		}
 	}
@@ -132,24 +133,23 @@ func (p *Parser) readFragment(b []byte, available int) ([]byte, error) {
 		return b, nil
 	}
 	if len(b) > cap(p.body)-len(p.body) {
-		p.body = slices.Grow(p.body, min(missing, max(available, 3*len(p.body))))
+		p.body = slices.Grow(p.body, min(missing, max(available, 3*len(p.body)+4*len(b))))
 	}
 	p.body = append(p.body, b...)
 	if len(b) < missing {
-		return nil, ErrIncomplete
+		return nil, nil
 	}
 	return p.body, nil
 }
 
-// checkMessageHeader returns ErrIncomplete while the header of the handshake
-// message is, and nil when a hello within the limit follows.
+// checkMessageHeader looks at the bytes that are there of the handshake header.
 func (p *Parser) checkMessageHeader() error {
 	h := &p.messageHeader
 	if h.len > 0 && h.bytes[0] != messageClientHello {
 		return errNotClientHello
 	}
 	if h.len < messageHeaderLen {
-		return ErrIncomplete
+		return nil
 	}
 	limit := p.MaxBytes
 	if limit <= 0 {

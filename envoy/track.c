@@ -45,6 +45,7 @@ static bool grow_locked(void) {
 }
 
 bool conn_track(struct conn* c, const char* text, size_t length) {
+  conn_untrack(c);  // of an earlier call
   struct label* label = malloc(sizeof *label + length);
   if (label == NULL) return false;
   label->worker = envoy_dynamic_module_callback_network_filter_get_worker_index(c->envoy) % TRACK_WORKERS;

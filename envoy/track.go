@@ -9,11 +9,11 @@ import (
 )
 
 // Revocations run on the workers, about 45 microseconds each, and Envoy runs
-// all that are posted in one go: so only a few are outstanding at a time.
+// all that are posted in one go. So a worker gets a few at a time, and the next
+// ones only when it has run those.
 const (
-	revokeBatch = 32                   // outstanding for each worker
+	revokeBatch = 32                   // at a time for each worker
 	revokePause = 4 * time.Millisecond // between batches: other connections' turn
-	revokeWait  = time.Second          // for a batch to run; then on all the same
 	maxLabel    = 4096                 // bytes
 )
 
@@ -25,48 +25,51 @@ func (c *Conn) Track(label string) bool {
 
 // Revoke calls doomed with the label of each connection that is tracked and
 // has the Factory of those for which it returns true close them, spread over
-// time so that the workers do not stall. label is valid only during the call.
-// It returns how many were closed, when all are. Any goroutine, not a hook.
-func Revoke(doomed func(label []byte) bool) int {
-	queues := map[C.uint32_t][]C.struct_tracked{}
-	var text [maxLabel]byte
+// time so that the workers do not stall. It asks again right before it closes
+// one, since the answer may have changed meanwhile. label is valid only during
+// the call. It returns how many were closed. One goroutine at a time, not a hook.
+func Revoke(doomed func(label []byte) bool) (closed int) {
+	r := revocation{doomed: doomed, queues: map[C.uint32_t][]C.struct_tracked{}}
 	for slot := range C.track_capacity() {
-		var t C.struct_tracked
-		found := bool(C.track_read(slot, (*C.char)(unsafe.Pointer(&text[0])), C.size_t(len(text)), &t))
-		if found && doomed(text[:t.length]) {
-			queues[t.worker] = append(queues[t.worker], t)
+		if t, ok := r.ask(slot); ok {
+			r.queues[t.worker] = append(r.queues[t.worker], t)
 		}
 	}
-	closed := 0
-	for len(queues) > 0 {
-		for worker, queue := range queues {
-			batch := queue[:min(revokeBatch, len(queue))]
-			for _, t := range batch {
-				if C.track_revoke(t.slot, t.id) {
-					closed++
-				}
-			}
-			if queues[worker] = queue[len(batch):]; len(queues[worker]) == 0 {
-				delete(queues, worker)
-			}
+	for len(r.queues) > 0 {
+		for worker := range r.queues {
+			closed += r.closeSome(worker)
 		}
-		awaitRevocations()
+		time.Sleep(revokePause)
 	}
 	return closed
 }
 
-func awaitRevocations() {
-	for end := time.Now().Add(revokeWait); anyOutstanding() && time.Now().Before(end); {
-		time.Sleep(time.Millisecond)
-	}
-	time.Sleep(revokePause)
+type revocation struct {
+	doomed func(label []byte) bool
+	queues map[C.uint32_t][]C.struct_tracked // by worker
+	text   [maxLabel]byte
 }
 
-func anyOutstanding() bool {
-	for worker := range C.uint32_t(C.TRACK_WORKERS) {
-		if C.track_outstanding(worker) > 0 {
-			return true
-		}
+// ask says whether there is a connection in the slot that is doomed.
+func (r *revocation) ask(slot C.size_t) (t C.struct_tracked, ok bool) {
+	found := bool(C.track_read(slot, (*C.char)(unsafe.Pointer(&r.text[0])), C.size_t(len(r.text)), &t))
+	return t, found && r.doomed(r.text[:t.length])
+}
+
+func (r *revocation) closeSome(worker C.uint32_t) (closed int) {
+	if C.track_outstanding(worker) > 0 {
+		return 0
 	}
-	return false
+	queue := r.queues[worker]
+	for len(queue) > 0 && closed < revokeBatch {
+		now, ok := r.ask(queue[0].slot)
+		if ok && now.id == queue[0].id && bool(C.track_revoke(now.slot, now.id)) {
+			closed++
+		}
+		queue = queue[1:]
+	}
+	if r.queues[worker] = queue; len(queue) == 0 {
+		delete(r.queues, worker)
+	}
+	return closed
 }

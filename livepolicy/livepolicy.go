@@ -4,6 +4,7 @@
 package livepolicy
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,7 +14,7 @@ import (
 
 // Lineage is the succession of policies of one place: of one file, or of the
 // configurations with one filter_name. All its methods may be called by any
-// thread; those without a lock are for the workers.
+// thread; Newest, which has no lock, by the workers too.
 type Lineage struct {
 	// ID numbers the lineage within the process, from 1.
 	ID uint32
@@ -22,18 +23,43 @@ type Lineage struct {
 
 	newest atomic.Pointer[policy.Policy]
 
-	mu     sync.Mutex
-	status Status
-	users  int
-	stop   func()
+	mu       sync.Mutex
+	inForce  compiled
+	loadedAt time.Time
+	problem  error
+	pinned   []*Use // the inline configurations that live and have a policy, oldest first
+
+	users int           // guarded by the registry
+	begin sync.Once     // the first load of a file
+	done  chan struct{} // closed when a file has no user any more
+}
+
+// Use is what one configuration has of a lineage.
+type Use struct {
+	Lineage *Lineage
+
+	inline bool
+	pinned compiled // of an inline configuration: its own policy, or the last good one
+}
+
+// Policy is what the configuration enforces; nil, which denies everything,
+// while there is none. A file's is always the newest, an inline configuration
+// keeps its own. No lock.
+func (u *Use) Policy() *policy.Policy {
+	if u.inline {
+		return u.pinned.policy
+	}
+	return u.Lineage.Newest()
 }
 
 // Status is what an operator wants to know of a lineage.
 type Status struct {
-	Version  uint64    // changes with the content; 0 while there is no policy
+	Version  uint64    // changes with the content, 48 bits; 0 while there is no policy
 	Rules    int       // of the policy in force
 	LoadedAt time.Time // when it came into force; zero while there is none
-	Stale    bool      // the newest attempt was refused, an older policy (or none) is in force
+	// Problem is why the newest attempt was refused: an older policy, or none,
+	// is in force. Nil: it was not.
+	Problem error
 }
 
 // Newest is the policy in force; nil, which denies everything, while there is
@@ -44,7 +70,11 @@ func (l *Lineage) Newest() *policy.Policy { return l.newest.Load() }
 func (l *Lineage) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.status
+	return l.statusLocked()
+}
+
+func (l *Lineage) statusLocked() Status {
+	return Status{Version: l.inForce.version, Rules: l.inForce.rules, LoadedAt: l.loadedAt, Problem: l.problem}
 }
 
 // Change is one attempt to change the policy of a lineage.
@@ -52,24 +82,53 @@ type Change struct {
 	Lineage *Lineage
 	Status  Status // after it
 	Changed bool   // another policy is in force now
-	Err     error  // why the attempt was refused; nil: it was not
+	Refused error  // why this attempt was refused; nil: it was not
 }
 
-// accept puts a compiled policy in force; refuse keeps the one that is.
+// accept puts a compiled policy in force.
 func (l *Lineage) accept(c compiled) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	changed := l.newest.Swap(c.policy) != c.policy
-	if changed {
-		l.status = Status{Version: c.version, Rules: c.rules, LoadedAt: time.Now()}
-	}
-	l.status.Stale = false
-	return Change{Lineage: l, Status: l.status, Changed: changed}
+	l.problem = nil
+	changed := l.putLocked(c)
+	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
 }
 
-func (l *Lineage) refuse(err error) Change {
+func (l *Lineage) putLocked(c compiled) (changed bool) {
+	if l.newest.Swap(c.policy) == c.policy {
+		return false
+	}
+	l.inForce, l.loadedAt = c, time.Now()
+	return true
+}
+
+// refuse keeps the policy that is in force.
+func (l *Lineage) refuse(problem error) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.status.Stale = true
-	return Change{Lineage: l, Status: l.status, Err: err}
+	l.problem = problem
+	return Change{Lineage: l, Status: l.statusLocked(), Refused: problem}
+}
+
+// pin gives an inline configuration the policy that is in force now.
+func (l *Lineage) pin(u *Use) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	u.inline, u.pinned = true, l.inForce
+	if u.pinned.policy != nil {
+		l.pinned = append(l.pinned, u)
+	}
+}
+
+// unpin ends an inline configuration. If it was the newest while an older one
+// lives on, Envoy has refused what it stood in, and the older one counts again.
+func (l *Lineage) unpin(u *Use) Change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.pinned = slices.DeleteFunc(l.pinned, func(other *Use) bool { return other == u })
+	changed := false
+	if n := len(l.pinned); n > 0 {
+		changed = l.putLocked(l.pinned[n-1].pinned)
+	}
+	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
 }

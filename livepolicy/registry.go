@@ -1,146 +1,156 @@
 package livepolicy
 
 import (
-	"crypto/sha256"
-	"encoding/binary"
 	"sync"
-	"weak"
 
 	"wildcard-egress/filter/policy"
 )
 
-// Registry is all lineages of a process.
+// Registry is all lineages of a process. Its methods may be called by any
+// thread. A configuration may end, and call Release, on a worker of Envoy or
+// within OnChange: so no lock is held while a policy is compiled, and none
+// while OnChange runs.
 type Registry struct {
-	// OnChange hears of each attempt to change a policy, one after another. It
-	// must not call the Registry.
+	// OnChange hears of each attempt to change a policy, one after another.
 	OnChange func(Change)
-	// OnPanic hears of a bug in the watching of a file; the policy in force
-	// stays. The watching goes on.
+	// OnPanic hears of a bug in the watching of a file or in OnChange; the
+	// policy in force stays, and all goes on.
 	OnPanic func(recovered any)
 
-	files    sync.Mutex // one first load at a time
+	cache cache
+
 	mu       sync.Mutex // the fields below
 	lineages map[string]*Lineage
 	ids      uint32
-	byHash   map[[sha256.Size]byte]weak.Pointer[policy.Policy]
-	announce sync.Mutex
+	untold   []Change
+	telling  bool
 }
 
-// Inline puts a policy in force that stands in a configuration with this
-// filter_name. It returns the policy that the configuration must enforce: the
-// given one, or, when that has mistakes, the last good one of the same name
-// (nil when there is none). Call Release when the configuration ends.
-func (r *Registry) Inline(filterName string, data []byte) (*Lineage, *policy.Policy, error) {
-	l, _ := r.lineage("filter_name " + filterName)
-	c, err := r.compile("filter_config", data)
-	if err != nil {
-		r.tell(l.refuse(err))
-		return l, l.Newest(), err
-	}
-	r.tell(l.accept(c))
-	return l, c.policy, nil
+// Inline puts the policy in force that stands in a configuration with this
+// filter_name. When it has mistakes, the configuration must enforce the last
+// good one of the same name instead, if there is one: that is Use.Policy.
+func (r *Registry) Inline(filterName string, data []byte) *Use {
+	c, problem := r.cache.compile("filter_config", data)
+	return r.inline(filterName, c, problem)
 }
 
-// File returns the lineage of a file, loads the file if it is new to the
-// process, and watches it until the last user calls Release. The error is that
-// of the first load: the file may become good later.
-func (r *Registry) File(path string) (*Lineage, error) {
-	r.files.Lock()
-	defer r.files.Unlock()
-	l, isNew := r.lineage(path)
-	if !isNew {
-		return l, nil
+// Unreadable is Inline for a configuration in which no policy can be found.
+func (r *Registry) Unreadable(filterName string, problem error) *Use {
+	return r.inline(filterName, compiled{}, problem)
+}
+
+func (r *Registry) inline(filterName string, c compiled, problem error) *Use {
+	u := &Use{Lineage: r.lineage("filter_name " + filterName)}
+	change := Change{}
+	if problem != nil {
+		change = u.Lineage.refuse(problem)
+	} else {
+		change = u.Lineage.accept(c)
 	}
-	w := &watch{registry: r, lineage: l, path: path}
-	err := w.load()
-	l.stop = w.start()
-	return l, err
+	u.Lineage.pin(u)
+	r.tell(change)
+	return u
+}
+
+// File loads a file if it is new to the process, and watches it until its last
+// user calls Release. It may become good later: see Lineage.Status.
+func (r *Registry) File(path string) *Use {
+	l := r.lineage(path)
+	l.begin.Do(func() {
+		w := &watch{registry: r, lineage: l, path: path}
+		w.update()
+		go w.run(l.done)
+	})
+	return &Use{Lineage: l}
 }
 
 // lineage finds or makes the lineage of a name, with one more user.
-func (r *Registry) lineage(name string) (l *Lineage, isNew bool) {
+func (r *Registry) lineage(name string) *Lineage {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	l = r.lineages[name]
+	l := r.lineages[name]
 	if l == nil {
 		r.ids++
-		l, isNew = &Lineage{ID: r.ids, Name: name}, true
+		l = &Lineage{ID: r.ids, Name: name, done: make(chan struct{})}
 		if r.lineages == nil {
 			r.lineages = map[string]*Lineage{}
 		}
 		r.lineages[name] = l
 	}
 	l.users++
-	return l, isNew
+	return l
 }
 
-// Release ends one use of a lineage. An inline lineage is kept: the last good
+// Release ends a use; call it once. An inline lineage is kept: the last good
 // policy of a filter_name must outlive a moment without configurations.
-func (r *Registry) Release(l *Lineage) {
-	r.files.Lock()
-	defer r.files.Unlock()
+func (r *Registry) Release(u *Use) {
+	if u.inline {
+		if change := u.Lineage.unpin(u); change.Changed {
+			r.tell(change)
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if l.users--; l.users == 0 && l.stop != nil {
-		l.stop()
-		delete(r.lineages, l.Name)
+	u.Lineage.users--
+	if !u.inline && u.Lineage.users == 0 {
+		close(u.Lineage.done)
+		delete(r.lineages, u.Lineage.Name)
 	}
 }
 
-// ByID returns a lineage that is in use; nil when there is none of this ID.
-func (r *Registry) ByID(id uint32) *Lineage {
+// Newest is the newest policy of the lineage with this ID; ok is false when
+// there is no such lineage.
+func (r *Registry) Newest(id uint32) (p *policy.Policy, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, l := range r.lineages {
 		if l.ID == id {
-			return l
+			return l.Newest(), true
 		}
 	}
-	return nil
+	return nil, false
 }
 
-type compiled struct {
-	policy  *policy.Policy
-	version uint64
-	rules   int
-}
-
-// compile parses and compiles data, or finds the same content compiled: several
-// configurations share one Policy, and it is freed with the last of them.
-func (r *Registry) compile(name string, data []byte) (compiled, error) {
-	document, err := policy.Parse(name, data)
-	if err != nil {
-		return compiled{}, err
-	}
-	hash := sha256.Sum256(data)
-	// 48 bits: a number that is exact in every monitoring system.
-	c := compiled{version: binary.BigEndian.Uint64(hash[:8]) >> 16, rules: len(document.Rules)}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if c.policy = r.byHash[hash].Value(); c.policy == nil {
-		c.policy = document.Compile()
-		r.remember(hash, c.policy)
-	}
-	return c, nil
-}
-
-func (r *Registry) remember(hash [sha256.Size]byte, p *policy.Policy) {
-	if r.byHash == nil {
-		r.byHash = map[[sha256.Size]byte]weak.Pointer[policy.Policy]{}
-	}
-	for h, known := range r.byHash {
-		if known.Value() == nil {
-			delete(r.byHash, h)
-		}
-	}
-	r.byHash[hash] = weak.Make(p)
-}
-
+// tell hands a change to OnChange, unless a thread is in there: then that one
+// hands it over.
 func (r *Registry) tell(c Change) {
-	if r.OnChange == nil {
+	r.mu.Lock()
+	r.untold = append(r.untold, c)
+	if r.telling {
+		r.mu.Unlock()
 		return
 	}
-	r.announce.Lock()
-	defer r.announce.Unlock()
-	r.OnChange(c)
+	r.telling = true
+	r.mu.Unlock()
+	for next, ok := r.nextUntold(); ok; next, ok = r.nextUntold() {
+		r.hand(next)
+	}
+}
+
+func (r *Registry) nextUntold() (next Change, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.untold) == 0 {
+		r.telling = false
+		return Change{}, false
+	}
+	next, r.untold = r.untold[0], r.untold[1:]
+	return next, true
+}
+
+func (r *Registry) hand(c Change) {
+	defer func() {
+		if recovered := recover(); recovered != nil {
+			r.panicked(recovered)
+		}
+	}()
+	if r.OnChange != nil {
+		r.OnChange(c)
+	}
+}
+
+func (r *Registry) panicked(recovered any) {
+	if r.OnPanic != nil {
+		r.OnPanic(recovered)
+	}
 }

@@ -9,63 +9,84 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// How a file is watched. Events come at once; the slow poll catches what they
-// miss (a network file system, a directory that was replaced), and the fast one
-// serves while there is no directory to watch.
+// How a file is watched. Events come at once; looking at the file, which costs
+// one system call, finds what events cannot show: a directory that appears or
+// is replaced, a link above it that is turned, a network file system.
 const (
-	settle   = 50 * time.Millisecond // quiet time after an event: editors write in several steps
-	slowPoll = 10 * time.Second
-	fastPoll = time.Second
+	settle    = 50 * time.Millisecond // quiet time after an event: editors write in several steps
+	maxSettle = 10 * settle           // of a directory that is never quiet
+	lookEvery = time.Second
+	// racy is the age below which a file may be written again without a new
+	// time of modification: file systems count in ticks of some milliseconds.
+	racy = 100 * time.Millisecond
 )
 
 // maxFileBytes bounds what is read of a policy file. A policy with a million
 // hosts is about 50 MB.
 const maxFileBytes = 128 << 20
 
-// watch keeps one lineage equal to one file. Only its goroutine loads, once it
-// is started.
+// watch keeps one lineage equal to one file.
 type watch struct {
 	registry *Registry
 	lineage  *Lineage
 	path     string
 
-	seen    fingerprint // of the file at the newest attempt
+	tried   bool        // once at least
+	seen    fingerprint // of the file as it was read last; zero: it could not be
 	problem string      // of the newest attempt; empty: it was good
-	dir     string      // the directory that events watches; empty: none
 	events  *fsnotify.Watcher
 }
 
 // fingerprint tells whether a file may have changed, without reading it.
 type fingerprint struct {
-	size     int64
-	modified time.Time
-	info     os.FileInfo // for os.SameFile: Kubernetes swaps a symlink
+	info os.FileInfo // nil: there is no file
+	racy bool
 }
 
-func (a fingerprint) same(b fingerprint) bool {
-	return a.size == b.size && a.modified.Equal(b.modified) && (a.info == nil) == (b.info == nil) &&
-		(a.info == nil || os.SameFile(a.info, b.info))
+// same says whether now shows what was read before, at f.
+func (f fingerprint) same(now fingerprint) bool {
+	if f.info == nil || now.info == nil {
+		return f.info == nil && now.info == nil
+	}
+	return !f.racy && f.info.Size() == now.info.Size() && f.info.ModTime().Equal(now.info.ModTime()) &&
+		os.SameFile(f.info, now.info) // Kubernetes turns a link
 }
 
-// load reads the file and puts it in force. The error says why that failed.
-func (w *watch) load() error {
+// load reads the file and puts it in force.
+func (w *watch) load() {
+	w.tried = true
 	seen, err := w.look()
+	var data []byte
+	if err == nil {
+		data, err = w.read()
+	}
+	if err != nil {
+		seen = fingerprint{} // so that it is read again, even when it looks the same
+	}
 	w.seen = seen
 	var c compiled
 	if err == nil {
-		c, err = w.read()
+		c, err = w.registry.cache.compile(w.path, data)
 	}
 	if err != nil {
-		// Only a new problem is news: a missing file must not count each poll.
-		if w.problem != err.Error() {
-			w.registry.tell(w.lineage.refuse(err))
-		}
-		w.problem = err.Error()
-		return err
+		w.refuse(c.version, err)
+		return
+	}
+	change := w.lineage.accept(c)
+	if change.Changed || w.problem != "" {
+		w.registry.tell(change)
 	}
 	w.problem = ""
-	w.registry.tell(w.lineage.accept(c))
-	return nil
+}
+
+// refuse tells a new problem; the same one with the same content is no news.
+func (w *watch) refuse(version uint64, err error) {
+	problem := fmt.Sprintf("%d %v", version, err)
+	if problem == w.problem {
+		return
+	}
+	w.problem = problem
+	w.registry.tell(w.lineage.refuse(err))
 }
 
 func (w *watch) look() (fingerprint, error) {
@@ -74,88 +95,76 @@ func (w *watch) look() (fingerprint, error) {
 		return fingerprint{}, fmt.Errorf("policy_file: %w; put the policy there, or name another file", err)
 	}
 	if !info.Mode().IsRegular() {
-		return fingerprint{}, fmt.Errorf("policy_file: %s: not a regular file", w.path)
+		return fingerprint{}, fmt.Errorf("policy_file: %s: not a regular file; name a file", w.path)
 	}
 	if info.Size() > maxFileBytes {
 		return fingerprint{}, fmt.Errorf("policy_file: %s: %d bytes; a policy has %d at most", w.path, info.Size(), maxFileBytes)
 	}
-	return fingerprint{size: info.Size(), modified: info.ModTime(), info: info}, nil
+	return fingerprint{info: info, racy: time.Since(info.ModTime()).Abs() < racy}, nil
 }
 
-func (w *watch) read() (compiled, error) {
+func (w *watch) read() ([]byte, error) {
 	data, err := os.ReadFile(w.path)
 	if err != nil {
-		return compiled{}, fmt.Errorf("policy_file: %w", err)
+		return nil, fmt.Errorf("policy_file: %w; let Envoy's user read it", err)
 	}
-	return w.registry.compile(w.path, data)
+	return data, nil
 }
 
-// start watches in a goroutine of its own until stop is called.
-func (w *watch) start() (stop func()) {
-	done := make(chan struct{})
-	go func() {
-		for w.runUntil(done) {
-		}
-	}()
-	return func() { close(done) }
-}
-
-// runUntil returns false when done is closed, true when a panic ended it.
-func (w *watch) runUntil(done <-chan struct{}) (again bool) {
-	defer func() {
-		if r := recover(); r != nil {
-			again = true
-			if w.registry.OnPanic != nil {
-				w.registry.OnPanic(r)
-			}
-			time.Sleep(fastPoll) // a bug that comes at once must not spin
-		}
-	}()
-	defer w.unwatch()
-	w.events, _ = fsnotify.NewWatcher() // without one (no inotify left), polling serves
+// run watches until done is closed.
+func (w *watch) run(done <-chan struct{}) {
+	defer w.recovered()
+	w.events, _ = fsnotify.NewWatcher() // without one (no inotify left), looking serves
+	defer w.closeEvents()
+	looking := time.NewTicker(lookEvery)
+	defer looking.Stop()
 	for {
-		w.watchDirectory()
+		w.update()
 		select {
 		case <-done:
-			return false
+			return
+		case <-looking.C:
+		case <-w.lost():
 		case <-w.changed():
-			if !w.settled(done) {
-				return false
-			}
-		case <-time.After(w.pollInterval()):
-		}
-		if seen, _ := w.look(); !seen.same(w.seen) || w.problem != "" {
-			_ = w.load() // told through the registry
+			w.awaitQuiet()
 		}
 	}
 }
 
-// settled waits until no event has come for a moment; false: done.
-func (w *watch) settled(done <-chan struct{}) bool {
-	deadline := time.After(10 * settle)
-	for {
+// update loads the file if it has changed. A panic in it is a bug: the same
+// content is not tried again.
+func (w *watch) update() {
+	defer w.recovered()
+	w.watchDirectory()
+	if now, _ := w.look(); !w.tried || !w.seen.same(now) {
+		w.load()
+	}
+}
+
+func (w *watch) recovered() {
+	if recovered := recover(); recovered != nil {
+		w.registry.panicked(recovered)
+		w.refuse(0, fmt.Errorf("policy_file: %s: panic: %v", w.path, recovered))
+	}
+}
+
+// awaitQuiet waits until no event has come for a moment.
+func (w *watch) awaitQuiet() {
+	for end := time.Now().Add(maxSettle); time.Now().Before(end); {
 		select {
-		case <-done:
-			return false
 		case <-w.changed():
 		case <-time.After(settle):
-			return true
-		case <-deadline:
-			return true
+			return
 		}
 	}
 }
 
 // watchDirectory watches the file's directory, not the file: renames and
-// Kubernetes' symlink swaps happen there.
+// Kubernetes' turn of a link happen there. A directory that is removed loses
+// its watch.
 func (w *watch) watchDirectory() {
-	dir := filepath.Dir(w.path)
-	if w.events == nil || (w.dir != "" && len(w.events.WatchList()) > 0) {
-		return
-	}
-	w.dir = ""
-	if w.events.Add(dir) == nil {
-		w.dir = dir
+	if w.events != nil && len(w.events.WatchList()) == 0 {
+		_ = w.events.Add(filepath.Dir(w.path)) // it may be there at the next look
 	}
 }
 
@@ -166,16 +175,18 @@ func (w *watch) changed() <-chan fsnotify.Event {
 	return w.events.Events
 }
 
-func (w *watch) pollInterval() time.Duration {
-	if w.dir == "" || w.problem != "" {
-		return fastPoll
+// lost tells of events that the kernel dropped. Without a reader of it no more
+// events would come.
+func (w *watch) lost() <-chan error {
+	if w.events == nil {
+		return nil
 	}
-	return slowPoll
+	return w.events.Errors
 }
 
-func (w *watch) unwatch() {
+func (w *watch) closeEvents() {
 	if w.events != nil {
 		_ = w.events.Close()
-		w.events, w.dir = nil, ""
+		w.events = nil
 	}
 }

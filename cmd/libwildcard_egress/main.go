@@ -4,11 +4,12 @@
 package main
 
 import (
+	"fmt"
+
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
-	"wildcard-egress/filter/policy"
 	"wildcard-egress/livepolicy"
 )
 
@@ -23,48 +24,34 @@ func main() {} // a c-shared library never runs it
 type factory struct {
 	enforcer filter.Enforcer
 	host     *envoy.Config
-	lineage  *livepolicy.Lineage // nil: the filter_config itself has mistakes
+	use      *livepolicy.Use
 }
 
+// newFactory gives Envoy no refusal for a bad policy, unless it was asked for:
+// Envoy would remember the refused configuration, and reject every later change
+// of the listener with it. Without a policy everything is denied.
 func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (envoy.Factory, error) {
 	if err := defineMetrics(host); err != nil {
 		return nil, err
 	}
 	config, err := filter.ParseConfig(filterConfig)
 	f := &factory{host: host}
-	pinned := (*policy.Policy)(nil)
 	switch {
 	case err != nil:
-		module.refused(err)
+		f.use = module.policies.Unreadable(filterName, err)
 	case config.PolicyFile != "":
-		f.lineage, err = module.policies.File(config.PolicyFile)
+		f.use = module.policies.File(config.PolicyFile)
 	default:
-		f.lineage, pinned, err = module.policies.Inline(filterName, config.Policy)
+		f.use = module.policies.Inline(filterName, config.Policy)
 	}
-	// Envoy gets no refusal for a bad policy, unless it was asked for: it would
-	// remember the refused configuration, and reject every later change of the
-	// listener with it. Without a policy everything is denied.
-	if err != nil && config.RequirePolicyAtStart {
-		module.release(f)
-		return nil, err
+	if config.RequirePolicyAtStart && f.use.Policy() == nil {
+		module.policies.Release(f.use)
+		return nil, fmt.Errorf("require_policy_at_start: %w", f.use.Lineage.Status().Problem)
 	}
-	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log,
-		Policy: f.newest, Newest: f.newest}
-	if f.lineage != nil {
-		f.enforcer.Lineage = f.lineage.ID
-	}
-	if config.PolicyFile == "" {
-		f.enforcer.Policy = func() *policy.Policy { return pinned }
-	}
+	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, Lineage: f.use.Lineage.ID,
+		Policy: f.use.Policy, Newest: f.use.Lineage.Newest}
 	module.add(f)
 	return f, nil
-}
-
-func (f *factory) newest() *policy.Policy {
-	if f.lineage == nil {
-		return nil
-	}
-	return f.lineage.Newest()
 }
 
 // NewFilter is part of envoy.Factory.
@@ -74,4 +61,4 @@ func (f *factory) NewFilter(conn *envoy.Conn) api.DownstreamFilter { return f.en
 func (f *factory) OnRevoke(conn *envoy.Conn) { f.enforcer.Revoke(conn) }
 
 // Close is part of envoy.Factory.
-func (f *factory) Close() { module.release(f) }
+func (f *factory) Close() { module.remove(f) }

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"maps"
+	"slices"
+
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
 	"wildcard-egress/livepolicy"
@@ -10,7 +13,7 @@ import (
 const (
 	gaugeVersion  = iota // changes with the content; 0: none
 	gaugeRules           // of the policy in force
-	gaugeLoadedAt        // seconds since 1970; 0: never
+	gaugeLoadedAt        // when the newest came into force, seconds since 1970; 0: never
 	gaugeStale           // 1: the newest policy was rejected
 )
 
@@ -29,10 +32,25 @@ func defineMetrics(host *envoy.Config) error {
 	return host.DefineGauges(gauges)
 }
 
-// publish brings Envoy's metrics up to date. Main thread.
+// announce has Envoy's metrics brought up to date by each configuration: any of
+// them may end before its turn comes. Any thread.
+func (s *shared) announce() {
+	for _, f := range s.users() {
+		f.host.OnMain(func() { s.publish(f.host) }) // false: that one has ended
+	}
+}
+
+func (s *shared) users() []*factory {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.factories))
+}
+
+// publish brings Envoy's metrics up to date. They are the same for all
+// configurations. Main thread.
 func (s *shared) publish(host *envoy.Config) {
 	s.mu.Lock()
-	status, loaded, rejected := s.status, s.loaded, s.rejected
+	loaded, rejected := s.loaded, s.rejected
 	s.loaded, s.rejected = 0, 0
 	s.mu.Unlock()
 	for range loaded {
@@ -41,23 +59,31 @@ func (s *shared) publish(host *envoy.Config) {
 	for range rejected {
 		host.Count(counterRejected)
 	}
-	host.SetGauge(gaugeVersion, status.Version)
-	host.SetGauge(gaugeRules, uint64(status.Rules))
-	host.SetGauge(gaugeLoadedAt, seconds(status))
-	host.SetGauge(gaugeStale, stale(status))
+	for gauge, value := range s.gauges() {
+		host.SetGauge(gauge, value)
+	}
 }
 
-func seconds(s livepolicy.Status) uint64 {
-	if s.LoadedAt.IsZero() {
-		return 0
+// gauges are the values of all policies in use together: of one policy, its
+// own. Of several, version and rules are sums, and one stale policy is enough.
+func (s *shared) gauges() []uint64 {
+	const versionBits = 48
+	values := make([]uint64, len(gauges))
+	seen := map[*livepolicy.Lineage]bool{}
+	for _, f := range s.users() {
+		if seen[f.use.Lineage] {
+			continue
+		}
+		seen[f.use.Lineage] = true
+		status := f.use.Lineage.Status()
+		values[gaugeVersion] = (values[gaugeVersion] + status.Version) % (1 << versionBits)
+		values[gaugeRules] += uint64(status.Rules)
+		if status.Problem != nil {
+			values[gaugeStale] = 1
+		}
+		if status.Version != 0 {
+			values[gaugeLoadedAt] = max(values[gaugeLoadedAt], uint64(status.LoadedAt.Unix()))
+		}
 	}
-	return uint64(s.LoadedAt.Unix())
-}
-
-// stale is 1 also while there is no policy at all.
-func stale(s livepolicy.Status) uint64 {
-	if s.Stale || s.Version == 0 {
-		return 1
-	}
-	return 0
+	return values
 }

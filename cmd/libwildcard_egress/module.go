@@ -3,9 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"runtime/debug"
-	"slices"
 	"sync"
 
 	"wildcard-egress/envoy"
@@ -24,9 +22,8 @@ type shared struct {
 
 	mu        sync.Mutex
 	factories map[*factory]struct{}
-	loaded    int // attempts not counted in Envoy yet
+	loaded    int // changes not counted in Envoy yet
 	rejected  int
-	status    livepolicy.Status // after the newest attempt
 }
 
 func newShared() *shared {
@@ -45,47 +42,43 @@ func newShared() *shared {
 	return s
 }
 
+// add is for config_new, on the main thread.
 func (s *shared) add(f *factory) {
 	s.mu.Lock()
 	s.factories[f] = struct{}{}
+	f.setDeadline()
 	s.mu.Unlock()
-	f.host.SetDeadline(f.enforcer.Policy().Settings().ClientHelloTimeout)
-	s.publish(f.host) // config_new runs on the main thread
+	s.publish(f.host)
 }
 
-func (s *shared) release(f *factory) {
+// remove ends a configuration. Any thread: no lock is held long.
+func (s *shared) remove(f *factory) {
 	s.mu.Lock()
 	delete(s.factories, f)
 	s.mu.Unlock()
-	if f.lineage != nil {
-		s.policies.Release(f.lineage)
-	}
+	s.policies.Release(f.use)
+	s.announce()
 }
+
+// setDeadline is called with the lock, so that an older policy's deadline cannot
+// come after a newer one's.
+func (f *factory) setDeadline() { f.host.SetDeadline(f.use.Policy().Settings().ClientHelloTimeout) }
 
 // changed hears of each attempt to change a policy, on the thread that made it.
 func (s *shared) changed(c livepolicy.Change) {
-	if c.Err != nil {
-		s.refused(c.Err)
-	} else if c.Changed {
-		s.log.Info("policy in force", "from", c.Lineage.Name, "version", c.Status.Version, "rules", c.Status.Rules)
-	}
+	s.report(c)
 	s.mu.Lock()
-	s.status = c.Status
+	if c.Refused != nil {
+		s.rejected++
+	}
 	if c.Changed {
 		s.loaded++
 	}
-	users := slices.Collect(maps.Keys(s.factories))
+	for f := range s.factories {
+		f.setDeadline()
+	}
 	s.mu.Unlock()
-	for _, f := range users {
-		if f.lineage == c.Lineage {
-			f.host.SetDeadline(f.enforcer.Policy().Settings().ClientHelloTimeout)
-		}
-	}
-	for _, f := range users {
-		if f.host.OnMain(func() { s.publish(f.host) }) {
-			break // the metrics are the same for all
-		}
-	}
+	s.announce()
 	if c.Changed {
 		select {
 		case s.revoke <- struct{}{}:
@@ -94,16 +87,18 @@ func (s *shared) changed(c livepolicy.Change) {
 	}
 }
 
-// refused says that a policy was refused, and what is in force instead.
-func (s *shared) refused(err error) {
-	s.mu.Lock()
-	s.rejected++
-	s.mu.Unlock()
-	s.log.Error("policy rejected; the last good one stays in force, and without one every connection is denied: " + err.Error())
+func (s *shared) report(c livepolicy.Change) {
+	if c.Changed {
+		s.log.Info("policy in force", "from", c.Lineage.Name, "version", c.Status.Version, "rules", c.Status.Rules)
+	}
+	if c.Refused != nil {
+		s.log.Error("policy rejected; the last good one stays in force, and without one every connection is denied: " +
+			c.Refused.Error())
+	}
 }
 
 func (s *shared) panicked(recovered any) {
-	s.log.Error(fmt.Sprintf("panic in the watching of the policy, which goes on: %v\n%s", recovered, debug.Stack()))
+	s.log.Error(fmt.Sprintf("panic around the policy, which stays as it is: %v\n%s", recovered, debug.Stack()))
 }
 
 // revokeDoomed closes the connections that the policies now in force deny.
@@ -118,8 +113,8 @@ func (s *shared) revokeDoomed() {
 		if !ok {
 			return true
 		}
-		l := s.policies.ByID(lineage)
-		return l != nil && l.Newest().Decide(request).Action != policy.Allow
+		newest, ok := s.policies.Newest(lineage)
+		return ok && newest.Decide(request).Action != policy.Allow
 	})
 	if closed > 0 {
 		s.log.Info("connections revoked by the new policy", "count", closed)

@@ -1,0 +1,199 @@
+package livepolicy_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"wildcard-egress/livepolicy"
+)
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// write changes a file in place.
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	must(t, os.WriteFile(path, []byte(content), 0o600))
+}
+
+// replace renames a new file over the old one.
+func replace(t *testing.T, path, content string) {
+	t.Helper()
+	write(t, path+".next", content)
+	must(t, os.Rename(path+".next", path))
+}
+
+func wantRules(t *testing.T, l *livepolicy.Lineage, n int) {
+	t.Helper()
+	soon(t, "the new policy is in force", func() bool { return l.Status().Rules == n && l.Status().Problem == nil })
+}
+
+// A place is a folder where a case begins with a policy of one rule, at the
+// path that before returns, and makes it one of two rules.
+func TestChangedFileComesIntoForce(t *testing.T) {
+	for name, tt := range map[string]struct {
+		before func(t *testing.T, dir string) (path string)
+		change func(t *testing.T, dir, path string)
+	}{
+		"an editor renames": {change: func(t *testing.T, _, path string) { replace(t, path, rules(2)) }},
+		"it is truncated and written": {change: func(t *testing.T, _, path string) {
+			must(t, os.Truncate(path, 0))
+			write(t, path, rules(2))
+		}},
+		"it is deleted and created": {change: func(t *testing.T, _, path string) {
+			must(t, os.Remove(path))
+			write(t, path, rules(2))
+		}},
+		"Kubernetes turns ..data": {before: kubernetesVolume, change: func(t *testing.T, dir, _ string) {
+			must(t, os.Mkdir(dir+"/..2025", 0o700))
+			write(t, dir+"/..2025/policy.yaml", rules(2))
+			must(t, os.Symlink("..2025", dir+"/..data_tmp"))
+			must(t, os.Rename(dir+"/..data_tmp", dir+"/..data"))
+			must(t, os.RemoveAll(dir+"/..2024"))
+		}},
+		"a link above it is turned": {before: func(t *testing.T, dir string) string {
+			kubernetesVolume(t, dir)
+			return dir + "/..data/policy.yaml"
+		}, change: func(t *testing.T, dir, _ string) {
+			must(t, os.Mkdir(dir+"/..2025", 0o700))
+			write(t, dir+"/..2025/policy.yaml", rules(2))
+			must(t, os.Symlink("..2025", dir+"/..data_tmp"))
+			must(t, os.Rename(dir+"/..data_tmp", dir+"/..data"))
+		}},
+		"its directory is replaced": {before: inDirectory, change: func(t *testing.T, dir, path string) {
+			must(t, os.Rename(dir+"/d", dir+"/old"))
+			must(t, os.Mkdir(dir+"/d", 0o700))
+			write(t, path, rules(2))
+		}},
+		"its directory is deleted and made again": {before: inDirectory, change: func(t *testing.T, dir, path string) {
+			must(t, os.RemoveAll(dir+"/d"))
+			must(t, os.Mkdir(dir+"/d", 0o700))
+			write(t, path, rules(2))
+		}},
+		"the file that it links to is written": {before: func(t *testing.T, dir string) string {
+			path := inDirectory(t, dir)
+			must(t, os.Symlink(path, dir+"/link.yaml"))
+			return dir + "/link.yaml"
+		}, change: func(t *testing.T, dir, _ string) { write(t, dir+"/d/policy.yaml", rules(2)) }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if tt.before == nil {
+				tt.before = inDirectory
+			}
+			dir := t.TempDir()
+			path := tt.before(t, dir)
+			r := (&news{}).registry(t)
+			use := r.File(path)
+			defer r.Release(use)
+			wantRules(t, use.Lineage, 1)
+			began := time.Now()
+			tt.change(t, dir, path)
+			wantRules(t, use.Lineage, 2)
+			if !allows(use.Policy(), "h1.example.com") {
+				t.Error("the policy in force is not the file's")
+			}
+			t.Logf("in force after %v", time.Since(began).Round(time.Millisecond))
+		})
+	}
+}
+
+func inDirectory(t *testing.T, dir string) string {
+	t.Helper()
+	must(t, os.Mkdir(dir+"/d", 0o700))
+	write(t, dir+"/d/policy.yaml", rules(1))
+	return dir + "/d/policy.yaml"
+}
+
+// kubernetesVolume is what the kubelet makes of a ConfigMap.
+func kubernetesVolume(t *testing.T, dir string) string {
+	t.Helper()
+	must(t, os.Mkdir(dir+"/..2024", 0o700))
+	write(t, dir+"/..2024/policy.yaml", rules(1))
+	must(t, os.Symlink("..2024", dir+"/..data"))
+	must(t, os.Symlink("..data/policy.yaml", dir+"/policy.yaml"))
+	return dir + "/policy.yaml"
+}
+
+func TestMissingFileDeniesUntilItAppears(t *testing.T) {
+	for name, prepare := range map[string]func(t *testing.T, path string){
+		"in its directory":     func(t *testing.T, path string) { must(t, os.MkdirAll(filepath.Dir(path), 0o700)) },
+		"with its directories": func(*testing.T, string) {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var n news
+			r := n.registry(t)
+			path := filepath.Join(t.TempDir(), "a", "b", "policy.yaml")
+			prepare(t, path)
+			use := r.File(path)
+			defer r.Release(use)
+			if s := use.Lineage.Status(); use.Policy() != nil || s.Version != 0 || s.Problem == nil ||
+				!strings.Contains(s.Problem.Error(), path+": no such file or directory; put the policy there") {
+				t.Errorf("at start: policy %v, status %+v; want none, and why", use.Policy(), s)
+			}
+			must(t, os.MkdirAll(filepath.Dir(path), 0o700))
+			replace(t, path, rules(3))
+			wantRules(t, use.Lineage, 3)
+			if got := n.told(); got != "refused 3" {
+				t.Errorf("told %q, want the missing file once and then the policy", got)
+			}
+		})
+	}
+}
+
+func TestBrokenFileKeepsTheLastGoodPolicy(t *testing.T) {
+	for name, tt := range map[string]struct {
+		spoil func(t *testing.T, path string)
+		want  string
+	}{
+		"a mistake":      {spoil: func(t *testing.T, path string) { replace(t, path, broken) }, want: "policy.yaml:4:"},
+		"an empty file":  {spoil: func(t *testing.T, path string) { write(t, path, "") }, want: "policy.yaml:1:"},
+		"no file":        {spoil: func(t *testing.T, path string) { must(t, os.Remove(path)) }, want: "no such file"},
+		"a directory":    {spoil: func(t *testing.T, path string) { must(t, os.Remove(path)); must(t, os.Mkdir(path, 0o700)) }, want: "policy.yaml"},
+		"a file too big": {spoil: func(t *testing.T, path string) { must(t, os.Truncate(path, 1<<30)) }, want: "1073741824 bytes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := (&news{}).registry(t)
+			path := inDirectory(t, t.TempDir())
+			use := r.File(path)
+			defer r.Release(use)
+			good, before := use.Policy(), use.Lineage.Status()
+			tt.spoil(t, path)
+			soon(t, "the problem is known", func() bool { return use.Lineage.Status().Problem != nil })
+			after := use.Lineage.Status()
+			if !strings.Contains(after.Problem.Error(), tt.want) {
+				t.Errorf("problem %q, want %q in it", after.Problem, tt.want)
+			}
+			if after.Problem = nil; use.Policy() != good || after != before {
+				t.Errorf("status %+v, want that of the last good policy %+v", after, before)
+			}
+			_ = os.Remove(path) // a directory too
+			write(t, path, rules(2))
+			wantRules(t, use.Lineage, 2)
+		})
+	}
+}
+
+// File systems count time in ticks: a second write within one leaves size and
+// time as they were.
+func TestWriteWithinTheSameTickIsSeen(t *testing.T) {
+	r := (&news{}).registry(t)
+	path := filepath.Join(t.TempDir(), "policy.yaml")
+	write(t, path, strings.Replace(rules(1), "h0", "h8", 1))
+	info, err := os.Stat(path)
+	must(t, err)
+	use := r.File(path)
+	defer r.Release(use)
+	write(t, path, strings.Replace(rules(1), "h0", "h9", 1))
+	must(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	soon(t, "the second write is in force", func() bool { return allows(use.Policy(), "h9.example.com") })
+}

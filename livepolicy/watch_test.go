@@ -93,7 +93,8 @@ func TestChangedFileComesIntoForce(t *testing.T) {
 			r := (&news{}).registry(t)
 			use := r.File(path)
 			defer r.Release(use)
-			wantRules(t, use.Lineage, 1)
+			write(t, path, rules(3)) // once this is seen, the watching has begun
+			wantRules(t, use.Lineage, 3)
 			began := time.Now()
 			tt.change(t, dir, path)
 			wantRules(t, use.Lineage, 2)

@@ -34,7 +34,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	listener.FilterChains = c.outerChain(
 		PolicyFilter(policyFile, c.UpstreamPort),
 		SNIFilter(cache, c.UpstreamPort),
-		TCPProxy(ForwardProxyName),
+		ReadAheadTCPProxy(ForwardProxyName),
 	)
 	return c.bootstrap(parts{
 		name:      "egress-gateway",

@@ -43,12 +43,28 @@ func SNIFilter(cache *dfpv3.DnsCacheConfig, port uint16) *listenerv3.Filter {
 // TCPProxy returns the filter that relays to cluster. It makes one attempt to
 // connect, in which Envoy tries all the addresses of the name.
 func TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listenerv3.Filter {
-	return networkFilter("envoy.filters.network.tcp_proxy", &tcpproxyv3.TcpProxy{
+	proxy := tcpProxy(cluster)
+	proxy.AccessLog = logs
+	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
+}
+
+// ReadAheadTCPProxy is TCPProxy behind a filter that has read the client's first
+// bytes. With them it may have read the end of the client's stream, which Envoy
+// says once: a tcp_proxy that is not told to take data before its upstream is
+// connected misses it, and the bytes with it. One byte is the least that can be
+// told; reading stops there until the upstream is connected.
+func ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
+	proxy := tcpProxy(cluster)
+	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(1)
+	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
+}
+
+func tcpProxy(cluster string) *tcpproxyv3.TcpProxy {
+	return &tcpproxyv3.TcpProxy{
 		StatPrefix:       cluster,
 		ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
 		IdleTimeout:      durationpb.New(idleTimeout),
-		AccessLog:        logs,
-	})
+	}
 }
 
 // ForwardProxyCluster returns the cluster ForwardProxyName.

@@ -32,6 +32,9 @@ type Config struct {
 	UpstreamPort          uint16 // dialled in place of the rule's port; 0 keeps the rule's
 	AccessLog             string // path; empty is standard output
 	MaxConnections        uint32 // limit of downstream connections; 0 is DefaultMaxConnections
+	// RequirePolicyAtStart has the gateway refuse to start without a good policy,
+	// instead of denying everything until there is one.
+	RequirePolicyAtStart bool
 }
 
 // The parts of a bootstrap that differ from one kind to the next.

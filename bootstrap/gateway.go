@@ -32,7 +32,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		inspectTLS(listener)
 	}
 	listener.FilterChains = c.outerChain(
-		PolicyFilter(policyFile, c.UpstreamPort),
+		PolicyFilter(policyFile, c.UpstreamPort, c.RequirePolicyAtStart),
 		SNIFilter(cache, c.UpstreamPort),
 		ReadAheadTCPProxy(ForwardProxyName),
 	)
@@ -44,13 +44,17 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 }
 
 // PolicyFilter returns the filter of this project. upstreamPort, unless 0,
-// takes the place of the rules' ports.
-func PolicyFilter(policyFile string, upstreamPort uint16) *listenerv3.Filter {
+// takes the place of the rules' ports. requireAtStart has Envoy refuse the
+// listener while there is no good policy, where it would deny everything.
+func PolicyFilter(policyFile string, upstreamPort uint16, requireAtStart bool) *listenerv3.Filter {
 	config := &structpb.Struct{Fields: map[string]*structpb.Value{
 		"policy_file": structpb.NewStringValue(policyFile),
 	}}
 	if upstreamPort != 0 {
 		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(upstreamPort))
+	}
+	if requireAtStart {
+		config.Fields["require_policy_at_start"] = structpb.NewBoolValue(true)
 	}
 	return networkFilter("envoy.filters.network.dynamic_modules", &modulefilterv3.DynamicModuleNetworkFilter{
 		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{

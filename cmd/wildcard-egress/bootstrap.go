@@ -34,6 +34,7 @@ libwildcard_egress.so.`,
 
 func newGatewayCommand() *cobra.Command {
 	f := &bootstrapFlags{}
+	var require bool
 	c := &cobra.Command{
 		Use:   "gateway --policy FILE",
 		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
@@ -48,14 +49,21 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 			if err != nil {
 				return err
 			}
+			config.RequirePolicyAtStart = require
 			if _, err := f.hosts(); err != nil {
-				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway denies everything until the policy is mended:\n%v\n", err)
+				what := "denies everything"
+				if require {
+					what = "does not start"
+				}
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
 			}
 			return f.render(cmd.OutOrStdout(), bootstrap.Gateway(config, f.policy))
 		},
 	}
 	f.add(c.Flags(), "0.0.0.0:8443", "127.0.0.1:9901")
 	f.addLDS(c.Flags())
+	c.Flags().BoolVar(&require, "require-policy-at-start", false,
+		"refuse to start without a good policy, instead of denying everything until there is one")
 	return c
 }
 

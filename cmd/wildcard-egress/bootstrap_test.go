@@ -126,6 +126,17 @@ func TestBootstrapGatewayOnlyWarnsOfABadPolicy(t *testing.T) {
 	}
 }
 
+func TestBootstrapGatewayCanRequireAPolicyAtStart(t *testing.T) {
+	out, warning, err := bootstrapCommand(t, "gateway", "--policy", "none.yaml", "--require-policy-at-start")
+	if err != nil || !strings.Contains(warning, "does not start") {
+		t.Fatalf("error %v, warning %q", err, warning)
+	}
+	const filter = "$.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
+	if got := dig(t, out, filter+".require_policy_at_start"); got != true {
+		t.Errorf("require_policy_at_start = %v, want true", got)
+	}
+}
+
 func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
 	for _, kind := range []string{"gateway", "legacy"} {
 		t.Run(kind, func(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *compiler) compile(rules []Rule) {
 	p.sets = make(ruleSets, 1)
 	p.rules = make([]rule, 0, len(rules))
 	for i, r := range rules {
-		p.rules = append(p.rules, c.rule(r))
+		p.rules = append(p.rules, compileRule(r, c.automata))
 		for _, host := range r.Hosts {
 			c.add(host, uint32(i))
 		}
@@ -52,10 +52,10 @@ func (c *compiler) compile(rules []Rule) {
 	p.domains = newDomainTable(c.domains)
 }
 
-func (c *compiler) rule(r Rule) rule {
+func compileRule(r Rule, automata map[string]*automaton) rule {
 	compiled := rule{name: r.Name, ports: r.Ports, action: r.Action, mode: r.Mode, close: r.OnRevoke == Close}
 	for _, principal := range r.Principals {
-		compiled.principals = append(compiled.principals, compileGlob(principal, '/', c.automata)...)
+		compiled.principals = append(compiled.principals, compileGlob(principal, '/', automata)...)
 	}
 	return compiled
 }

@@ -2,6 +2,8 @@
 // decides with it. It is pure: data in, data out, no I/O, no Envoy.
 package policy
 
+import "fmt"
+
 // Action is the outcome of a decision. The zero value denies.
 type Action uint8
 
@@ -63,4 +65,20 @@ type Shadow struct {
 	Reported bool   // a shadow rule or the shadow default applied
 	Action   Action // the would-be outcome
 	Rule     string // the shadow rule; empty for the shadow default
+}
+
+// Summary returns the decision in words for people, such as `allow to port 443
+// by rule "x"` or "deny (no_rule)".
+func (d Decision) Summary() string {
+	text := d.Action.String()
+	if d.Action == Allow {
+		text += fmt.Sprintf(" to port %d", d.Port)
+	}
+	if d.Rule != "" {
+		text += fmt.Sprintf(" by rule %q", d.Rule)
+	}
+	if d.Reason != "" {
+		text += fmt.Sprintf(" (%s)", d.Reason)
+	}
+	return text
 }

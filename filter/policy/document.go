@@ -14,6 +14,8 @@ type Document struct {
 	Version  int // always 1
 	Defaults Defaults
 	Rules    []Rule
+
+	file string
 }
 
 // Defaults are the values of rules that don't say otherwise, and Settings.

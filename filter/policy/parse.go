@@ -15,7 +15,7 @@ const maxRuleNameBytes = 64
 func Parse(file string, data []byte) (*Document, error) {
 	p := parser{
 		reader:   reader{file: file},
-		document: &Document{Defaults: Defaults{Ports: []uint16{443}, Settings: defaultSettings}},
+		document: &Document{file: file, Defaults: Defaults{Ports: []uint16{443}, Settings: defaultSettings}},
 		names:    map[string]position{},
 	}
 	if body := p.reader.document(data); body != nil {

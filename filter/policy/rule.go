@@ -14,9 +14,11 @@ type rule struct {
 
 // admits reports whether the rule is about this caller and port.
 func (r *rule) admits(principal string, port uint16) bool {
-	if _, ok := r.port(port); !ok {
-		return false
-	}
+	_, ok := r.port(port)
+	return ok && r.admitsCaller(principal)
+}
+
+func (r *rule) admitsCaller(principal string) bool {
 	switch {
 	case len(r.principals) == 0:
 		return true

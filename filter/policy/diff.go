@@ -1,0 +1,251 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Change is a decision that two policies make differently: another action, or
+// another upstream port.
+type Change struct {
+	Host      string  // the narrowest host that matches, "a and b" where two overlap, "other" if none does
+	Principal string  // a principal of the rules, "any", "unknown" or "other"
+	Port      string  // a port of the rules, "unknown" or "other"
+	Example   Request // one that is decided so
+	Old, New  Decision
+}
+
+// Comparison is the difference of two policies.
+type Comparison struct {
+	Changes []Change // in the order of hosts, principals and ports
+	// Incomplete has the hosts that overlap with too many globs to try all
+	// combinations; decisions about them may differ beyond Changes.
+	Incomplete []string
+}
+
+// The words of Change for what no rule lists.
+const (
+	anyWord     = "any"
+	unknownWord = "unknown"
+	otherWord   = "other"
+)
+
+// Compare finds every host, principal and port for which two policies decide
+// differently. Each set of hosts that match names together is tried with an
+// example, and so are principals and ports, also those that are not listed.
+func Compare(old, new *Document) Comparison {
+	rules := slices.Concat(old.Rules, new.Rules)
+	index := newHostIndex(rules)
+	c := comparer{
+		old: old.Compile(), new: new.Compile(), rules: rules, index: index,
+		changed: changedHosts(index, rules, len(old.Rules)),
+		all:     old.Defaults.Mode != new.Defaults.Mode,
+		tried:   map[string]bool{}, principals: map[string][]labelled{},
+	}
+	c.compare(newExampleFinder(index))
+	return c.Comparison
+}
+
+// changedHosts returns the hosts whose rules differ in old, the first so many
+// rules, and new.
+func changedHosts(index *hostIndex, rules []Rule, old int) map[string]bool {
+	prints := make([]string, len(rules))
+	for i, r := range rules {
+		prints[i] = fmt.Sprintf("%q %v %v %v %q", r.Name, r.Action, r.Mode, r.Ports, r.Principals)
+	}
+	changed := map[string]bool{}
+	for host, with := range index.rules {
+		var before, after []string
+		for _, rule := range with {
+			if rule < old {
+				before = append(before, prints[rule])
+			} else {
+				after = append(after, prints[rule])
+			}
+		}
+		slices.Sort(before)
+		slices.Sort(after)
+		if !slices.Equal(before, after) {
+			changed[host] = true
+		}
+	}
+	return changed
+}
+
+type comparer struct {
+	Comparison
+	old, new   *Policy
+	rules      []Rule
+	index      *hostIndex
+	changed    map[string]bool
+	all        bool                  // what no rule allows is decided differently
+	tried      map[string]bool       // sets of hosts
+	principals map[string][]labelled // by the principals that the rules list
+}
+
+func (c *comparer) compare(finder *exampleFinder) {
+	hosts := make([]Pattern, 0, len(c.index.patterns))
+	for _, host := range c.index.patterns {
+		hosts = append(hosts, host)
+	}
+	slices.SortFunc(hosts, Pattern.compare)
+	for _, host := range hosts {
+		if !c.concerned(finder, host) {
+			continue
+		}
+		names, complete := finder.examples(host)
+		if !complete {
+			c.Incomplete = append(c.Incomplete, host.text)
+		}
+		for _, name := range names {
+			c.try(name)
+		}
+	}
+	if c.all {
+		c.try("any-other") // which not even "*" matches
+	}
+}
+
+// concerned reports whether a change of rules can be about names of host.
+func (c *comparer) concerned(finder *exampleFinder, host Pattern) bool {
+	changed := func(other Pattern) bool { return c.changed[other.text] }
+	if c.all || changed(host) || slices.ContainsFunc(c.index.covering(host), changed) {
+		return true
+	}
+	if host.kind == Exact {
+		return false
+	}
+	return slices.ContainsFunc(finder.globsNear(host), changed)
+}
+
+// try compares the decisions about one name for all principals and ports.
+func (c *comparer) try(name string) {
+	hosts := c.index.matching(name)
+	key := ""
+	var rules []Rule
+	for _, host := range hosts {
+		key += host.text + " "
+		for _, rule := range c.index.rules[host.text] {
+			rules = append(rules, c.rules[rule])
+		}
+	}
+	if c.tried[key] {
+		return
+	}
+	c.tried[key] = true
+	for _, principal := range c.principalsOf(rules) {
+		for _, port := range portsOf(rules) {
+			r := Request{ServerName: name, Principal: principal.value, Port: port.value}
+			before, after := c.old.Decide(r), c.new.Decide(r)
+			if before.Action != after.Action || before.Port != after.Port {
+				c.Changes = append(c.Changes, Change{
+					Host: c.label(hosts), Principal: principal.label, Port: port.label, Example: r, Old: before, New: after,
+				})
+			}
+		}
+	}
+}
+
+// label names the hosts that match a name together, but for those that are
+// there because a narrower one is.
+func (c *comparer) label(hosts []Pattern) string {
+	narrow := map[string]bool{}
+	for _, host := range hosts {
+		narrow[host.text] = true
+	}
+	for _, host := range hosts {
+		for _, wider := range c.index.covering(host) {
+			if wider != host {
+				delete(narrow, wider.text)
+			}
+		}
+	}
+	if len(narrow) == 0 {
+		return otherWord
+	}
+	return strings.Join(slices.Sorted(maps.Keys(narrow)), " and ")
+}
+
+// labelled is a principal that stands for those of the label.
+type labelled struct{ label, value string }
+
+// principalsOf returns a principal for each set of the rules' principals that
+// match one together.
+func (c *comparer) principalsOf(rules []Rule) []labelled {
+	var listed, globs []string
+	for _, r := range rules {
+		for _, principal := range r.Principals {
+			if hasMeta(principal) {
+				globs = append(globs, principal)
+			} else {
+				listed = append(listed, principal)
+			}
+		}
+	}
+	if len(listed)+len(globs) == 0 {
+		return []labelled{{label: anyWord}}
+	}
+	slices.Sort(listed)
+	slices.Sort(globs)
+	listed, globs = slices.Compact(listed), slices.Compact(globs)
+	key := strings.Join(listed, " ") + "|" + strings.Join(globs, " ")
+	if c.principals[key] == nil {
+		c.principals[key] = c.findPrincipals(listed, globs)
+	}
+	return c.principals[key]
+}
+
+func (c *comparer) findPrincipals(listed, globs []string) []labelled {
+	var found []labelled
+	for _, principal := range listed {
+		found = append(found, labelled{principal, principal})
+	}
+	search := overlaps{
+		separator: '/', start: principalScheme, alphabet: strings.ReplaceAll(symbolBytes, ":", ""), longest: maxPrincipalBytes, listed: listed,
+		whole:  func(id string) bool { return !strings.HasSuffix(id, "/") },
+		within: []string{principalScheme + "**"},
+	}
+	for _, glob := range globs[:min(len(globs), maxOverlaps)] {
+		e := expander{text: glob, separator: '/', literal: func(byte) bool { return true }}
+		search.others = append(search.others, e.sequence(0))
+	}
+	ids, complete := search.examples()
+	if !complete || len(globs) > maxOverlaps {
+		c.Incomplete = append(c.Incomplete, globs...)
+	}
+	for _, id := range ids {
+		label := otherWord
+		matching := slices.DeleteFunc(slices.Clone(globs), func(glob string) bool { return !matchesAny(compileGlob(glob, '/', nil), id) })
+		if len(matching) > 0 {
+			label = strings.Join(matching, " and ")
+		}
+		found = append(found, labelled{label, id})
+	}
+	return append(found, labelled{label: unknownWord})
+}
+
+type labelledPort struct {
+	label string
+	value uint16
+}
+
+// portsOf returns the rules' ports, one that none of them lists, and none.
+func portsOf(rules []Rule) []labelledPort {
+	var ports []uint16
+	for _, r := range rules {
+		ports = append(ports, r.Ports...)
+	}
+	slices.Sort(ports)
+	var found []labelledPort
+	for _, port := range slices.Compact(ports) {
+		found = append(found, labelledPort{strconv.Itoa(int(port)), port})
+	}
+	free := uint16(1)
+	for slices.Contains(ports, free) {
+		free++
+	}
+	return append(found, labelledPort{otherWord, free}, labelledPort{unknownWord, 0})
+}

@@ -1,0 +1,208 @@
+package policy_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wildcard-egress/filter/policy"
+)
+
+func parseFile(t *testing.T, f file) *policy.Document {
+	t.Helper()
+	text, err := json.Marshal(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return parse(t, string(text))
+}
+
+func lines(c policy.Comparison) (text []string) {
+	for _, change := range c.Changes {
+		text = append(text, fmt.Sprintf("%s %s %s %v -> %v", change.Host, change.Principal, change.Port, change.Old.Action, change.New.Action))
+	}
+	return text
+}
+
+func TestCompare(t *testing.T) {
+	rules := func(rules string) string { return "version: 1\nrules:\n" + rules }
+	const someone = "spiffe://a/ns/b/sa/c"
+	for name, tt := range map[string]struct {
+		old, new string
+		want     []string
+	}{
+		"same rules in another order": {
+			old: rules("- {name: a, hosts: [a.com]}\n- {name: b, hosts: ['*.a.com']}"),
+			new: rules("- {name: b, hosts: ['*.a.com']}\n- {name: a, hosts: [a.com]}"),
+		},
+		"new host": {
+			old:  rules("- {name: a, hosts: [a.com]}"),
+			new:  rules("- {name: a, hosts: [a.com, b.com]}"),
+			want: []string{"b.com any 443 deny -> allow", "b.com any unknown deny -> allow"},
+		},
+		"new host that was allowed by a wider one": {
+			old: rules("- {name: a, hosts: ['*.a.com']}"),
+			new: rules("- {name: a, hosts: ['*.a.com', b.a.com]}"),
+		},
+		"wildcard gone, but not the host below it": {
+			old:  rules("- {name: a, hosts: ['*.a.com', b.a.com]}"),
+			new:  rules("- {name: a, hosts: [b.a.com]}"),
+			want: []string{"*.a.com any 443 allow -> deny", "*.a.com any unknown allow -> deny"},
+		},
+		"deny under a wildcard": {
+			old:  rules("- {name: a, hosts: ['*.a.com']}"),
+			new:  rules("- {name: a, hosts: ['*.a.com']}\n- {name: b, action: deny, hosts: [b.a.com]}"),
+			want: []string{"b.a.com any 443 allow -> deny", "b.a.com any unknown allow -> deny"},
+		},
+		"for one principal now": {
+			old:  rules("- {name: a, hosts: [a.com]}"),
+			new:  rules("- {name: a, hosts: [a.com], principals: ['" + someone + "']}"),
+			want: []string{"a.com other 443 allow -> deny", "a.com other unknown allow -> deny", "a.com unknown 443 allow -> deny", "a.com unknown unknown allow -> deny"},
+		},
+		"further port": {
+			old:  rules("- {name: a, hosts: [a.com]}"),
+			new:  rules("- {name: a, hosts: [a.com], ports: [443, 80]}"),
+			want: []string{"a.com any 80 deny -> allow"},
+		},
+		"other first port": {
+			old:  rules("- {name: a, hosts: [a.com], ports: [80, 443]}"),
+			new:  rules("- {name: a, hosts: [a.com], ports: [443, 80]}"),
+			want: []string{"a.com any unknown allow -> allow"},
+		},
+		"deny by a glob inside a wildcard": {
+			old:  rules("- {name: a, hosts: ['*.a.com']}"),
+			new:  rules("- {name: a, hosts: ['*.a.com']}\n- {name: b, action: deny, hosts: ['x*.a.com']}"),
+			want: []string{"x*.a.com any 443 allow -> deny", "x*.a.com any unknown allow -> deny"},
+		},
+		"overlap of two globs": {
+			old:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com']}"),
+			new:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com'], ports: [80]}"),
+			want: []string{"*b.a.com and a*.a.com any 443 deny -> allow"},
+		},
+		"shadow default": {
+			old:  "{version: 1, rules: [{name: a, hosts: [a.com]}]}",
+			new:  "{version: 1, defaults: {mode: shadow}, rules: [{name: a, hosts: [a.com]}]}",
+			want: []string{"a.com any other deny -> allow", "other any other deny -> allow", "other any unknown deny -> allow"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := policy.Compare(parse(t, tt.old), parse(t, tt.new))
+			if diff := cmp.Diff(tt.want, lines(got)); diff != "" || got.Incomplete != nil {
+				t.Errorf("changes (-want +got):\n%s; incomplete %v", diff, got.Incomplete)
+			}
+		})
+	}
+}
+
+// TestCompareFindsEveryChange holds Compare against decisions about many
+// requests: each that differs must be one of the changes, and no other.
+func TestCompareFindsEveryChange(t *testing.T) {
+	differing := 0
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		before := randomFile(random)
+		after := mutated(random, before)
+		old, changed := parseFile(t, before), parseFile(t, after)
+		got := policy.Compare(old, changed)
+		if got.Incomplete != nil {
+			t.Errorf("seed %d: incomplete for %v", seed, got.Incomplete)
+		}
+		p, q := old.Compile(), changed.Compile()
+		for _, c := range got.Changes {
+			if c.Old != p.Decide(c.Example) || c.New != q.Decide(c.Example) || c.Old.Action == c.New.Action && c.Old.Port == c.New.Port {
+				t.Errorf("seed %d: %+v is no change", seed, c)
+			}
+		}
+		for r := range everyRequest {
+			a, b := p.Decide(r), q.Decide(r)
+			if (a.Action != b.Action || a.Port != b.Port) != slices.ContainsFunc(got.Changes, isAbout(r, before, after)) {
+				t.Fatalf("seed %d: %+v: %+v, then %+v; changes:\n%s", seed, r, a, b, strings.Join(lines(got), "\n"))
+			}
+			if a.Action != b.Action {
+				differing++
+			}
+		}
+	}
+	if differing < 500 {
+		t.Errorf("only %d requests were decided differently: too few to tell", differing)
+	}
+}
+
+// mutated is a policy with one or two rules different.
+func mutated(random *rand.Rand, f file) file {
+	f.Rules = slices.Clone(f.Rules)
+	other := randomFile(random)
+	for range 1 + random.IntN(2) {
+		f.Rules[random.IntN(len(f.Rules))] = other.Rules[random.IntN(len(other.Rules))]
+	}
+	for i := range f.Rules {
+		f.Rules[i].Name = string(rune('a' + i))
+	}
+	if random.IntN(4) == 0 {
+		f.Defaults.Mode = other.Defaults.Mode
+	}
+	return f
+}
+
+// isAbout returns whether a change is about r: its example matches the same
+// hosts and principals of both files and has a port of the same kind.
+func isAbout(r policy.Request, files ...file) func(policy.Change) bool {
+	return func(c policy.Change) bool {
+		for _, f := range files {
+			for _, rule := range f.Rules {
+				for _, host := range rule.Hosts {
+					if hostMatches(host, r.ServerName) != hostMatches(host, c.Example.ServerName) {
+						return false
+					}
+				}
+			}
+		}
+		return samePort(r, c, files) && samePrincipal(r, c, files)
+	}
+}
+
+func hostMatches(host, name string) bool {
+	return specificity(fileRule{Hosts: []string{host}}, name) >= 0
+}
+
+func samePort(r policy.Request, c policy.Change, files []file) bool {
+	if r.Port == c.Example.Port || r.Port == 0 || c.Example.Port == 0 {
+		return r.Port == c.Example.Port
+	}
+	for _, f := range files {
+		for _, rule := range f.Rules {
+			everyPort := rule.Action == "deny" && rule.Ports == nil
+			if specificity(rule, r.ServerName) < 0 || everyPort {
+				continue
+			}
+			if ports := f.ports(rule); slices.Contains(ports, r.Port) || slices.Contains(ports, c.Example.Port) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func samePrincipal(r policy.Request, c policy.Change, files []file) bool {
+	if c.Principal == "any" {
+		return true
+	}
+	if r.Principal == "" || c.Example.Principal == "" {
+		return r.Principal == c.Example.Principal
+	}
+	for _, f := range files {
+		for _, rule := range f.Rules {
+			for _, p := range rule.Principals {
+				if specificity(rule, r.ServerName) >= 0 && globMatches(p, '/', r.Principal) != globMatches(p, '/', c.Example.Principal) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

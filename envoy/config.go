@@ -105,7 +105,8 @@ func (c *Config) takeTasks() []func() {
 	return tasks
 }
 
-func (c *Config) endTasks() {
+// end lets go of Envoy's object and of c.c: no method uses them from here on.
+func (c *Config) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended, c.tasks = true, nil

@@ -24,10 +24,10 @@ func connOf(c *C.struct_conn) *Conn {
 		return cgo.Handle(c.handle).Value().(*Conn)
 	}
 	conn := &Conn{c: c}
-	fault("new")
+	Fault("new")
 	conn.filter = configOf(c.config).factory.NewFilter(conn)
 	c.handle = C.uintptr_t(cgo.NewHandle(conn))
-	fault("new_connection")
+	Fault("new_connection")
 	conn.filter.OnNewConnection()
 	return conn
 }

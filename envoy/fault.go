@@ -2,5 +2,5 @@
 
 package envoy
 
-// fault panics in the named hook when a test build asks for it; see fault_on.go.
-func fault(string) {}
+// Fault panics at the named point when a test build asks for it; see fault_on.go.
+func Fault(string) {}

@@ -84,6 +84,11 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
     case EVENT_REMOTE_CLOSE:
       goEvent(c, event);
       break;
+    case EVENT_LOCAL_CLOSE:
+      break;
+    default:  // unknown to this module
+      conn_close(c, CLOSE_NO_FLUSH, "unknown_event", 13);
+      return;
   }
   c->state = CONN_CLOSED;
   deadline_stop(c);

@@ -9,24 +9,40 @@ import (
 	"runtime/cgo"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 )
 
 // An export is barrier, lookup, call. A panic that crosses cgo ends Envoy, so
-// the barrier is each export's first statement; onPanic fails closed.
+// the barrier is each export's first statement; onPanic fails closed, and comes
+// before all that is of less importance.
 func barrier(hook string, onPanic func()) {
 	if r := recover(); r != nil {
-		Log(Error, fmt.Sprintf("wildcard_egress: panic in %s, failing closed: %v\n%s", hook, r, debug.Stack()))
 		onPanic()
+		logPanic(hook, r, debug.Stack())
+	}
+}
+
+// A client that can cause a panic must not fill the disk with its stack.
+const (
+	panicsLogged = 100  // all of the first ones
+	panicsSample = 1000 // then one of so many
+)
+
+var panics atomic.Uint64
+
+func logPanic(hook string, recovered any, stack []byte) {
+	if n := panics.Add(1); n <= panicsLogged || n%panicsSample == 0 {
+		Log(Error, fmt.Sprintf("wildcard_egress: panic %d, in %s, failing closed: %v\n%s", n, hook, recovered, stack))
 	}
 }
 
 //export goConfigNew
 func goConfigNew(c *C.struct_config, name, config C.envoy_buffer) (ok C.bool) {
 	defer barrier("config_new", func() { ok = false })
-	fault("config_new")
+	Fault("config_new")
 	if err := newConfig(c, strings.Clone(text(name)), borrow(config)); err != nil {
 		Log(Error, "wildcard_egress: configuration refused: "+err.Error())
 		return false
@@ -43,9 +59,14 @@ func newConfig(c *C.struct_config, filterName string, filterConfig []byte) error
 	}
 	config := &Config{c: c}
 	config.scheduler = C.config_scheduler_new(c)
+	// Whatever happens, a panic included: when Envoy is refused, c is freed.
+	defer func() {
+		if c.handle == 0 {
+			config.end()
+		}
+	}()
 	factory, err := newFactory(config, filterName, filterConfig)
 	if err != nil {
-		config.endTasks()
 		return err
 	}
 	config.factory = factory
@@ -56,20 +77,26 @@ func newConfig(c *C.struct_config, filterName string, filterConfig []byte) error
 //export goConfigDestroy
 func goConfigDestroy(c *C.struct_config) {
 	defer barrier("config_destroy", func() {})
-	fault("config_destroy")
 	config := configOf(c)
 	cgo.Handle(c.handle).Delete()
-	config.endTasks()
+	config.end() // first: c is freed when this returns, however it does
+	Fault("config_destroy")
 	config.factory.Close()
 }
 
 //export goConfigScheduled
 func goConfigScheduled(c *C.struct_config) {
 	defer barrier("config_scheduled", func() {})
-	fault("config_scheduled")
 	for _, task := range configOf(c).takeTasks() {
-		task()
+		runTask(task)
 	}
+}
+
+// runTask has a barrier of its own: the other tasks are not to blame.
+func runTask(task func()) {
+	defer barrier("config_scheduled", func() {})
+	Fault("config_scheduled")
+	task()
 }
 
 //export goRead
@@ -77,7 +104,7 @@ func goRead(c *C.struct_conn, endStream C.bool) {
 	defer barrier("read", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	fault("read")
+	Fault("read")
 	chunks := conn.newChunks()
 	if len(chunks) == 0 {
 		chunks = append(chunks, nil)
@@ -99,7 +126,7 @@ func goEvent(c *C.struct_conn, event C.uint) {
 	defer barrier("event", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	fault("event")
+	Fault("event")
 	conn.filter.OnEvent(api.ConnectionEvent(event))
 }
 
@@ -108,7 +135,7 @@ func goDeadline(c *C.struct_conn) {
 	defer barrier("deadline", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	fault("deadline")
+	Fault("deadline")
 	if d, ok := conn.filter.(Deadliner); ok {
 		d.OnDeadline()
 	}
@@ -120,7 +147,7 @@ func goDeadline(c *C.struct_conn) {
 //export goRevoke
 func goRevoke(c *C.struct_conn) {
 	defer barrier("revoke", func() { C.conn_panicked(c) })
-	fault("revoke")
+	Fault("revoke")
 	conn := &Conn{c: c}
 	if r, ok := configOf(c.config).factory.(Revoker); ok {
 		r.OnRevoke(conn)
@@ -133,8 +160,8 @@ func goRevoke(c *C.struct_conn) {
 //export goRelease
 func goRelease(handle C.uintptr_t) {
 	defer barrier("release", func() {})
-	fault("release")
 	cgo.Handle(handle).Delete()
+	Fault("release")
 }
 
 // borrow is the bytes of an Envoy buffer: valid until the hook returns.

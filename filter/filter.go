@@ -150,7 +150,7 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 }
 
 func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterStatus {
-	if r.Principal == "" {
+	if r.Principal == "" && f.conn.Connected() { // before, nobody has checked the certificate
 		r.Principal = principal(f.conn.PeerURISANs())
 	}
 	d.Action = policy.Deny

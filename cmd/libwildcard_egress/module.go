@@ -66,6 +66,7 @@ func (f *factory) setDeadline() { f.host.SetDeadline(f.use.Policy().Settings().C
 
 // changed hears of each attempt to change a policy, on the thread that made it.
 func (s *shared) changed(c livepolicy.Change) {
+	envoy.Fault("policy_changed")
 	s.report(c)
 	s.mu.Lock()
 	if c.Refused != nil {
@@ -108,6 +109,7 @@ func (s *shared) revokeDoomed() {
 			s.panicked(r)
 		}
 	}()
+	envoy.Fault("revoke_doomed")
 	closed := envoy.Revoke(func(label []byte) bool {
 		lineage, request, ok := filter.ParseLabel(label)
 		if !ok {

@@ -5,8 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"wildcard-egress/filter/policy"
 )
 
 func TestLint(t *testing.T) {

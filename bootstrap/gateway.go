@@ -5,10 +5,7 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
-	modulesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/dynamic_modules/v3"
-	modulefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/structpb"
 )
 
 // ModuleName is the module's name in Envoy, which loads lib<name>.so from
@@ -40,30 +37,6 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},
 		clusters:  []*clusterv3.Cluster{c.ForwardProxyCluster(cache)},
-	})
-}
-
-// PolicyFilter returns the filter of this project. upstreamPort, unless 0,
-// takes the place of the rules' ports. requireAtStart has Envoy refuse the
-// listener while there is no good policy, where it would deny everything.
-func PolicyFilter(policyFile string, upstreamPort uint16, requireAtStart bool) *listenerv3.Filter {
-	config := &structpb.Struct{Fields: map[string]*structpb.Value{
-		"policy_file": structpb.NewStringValue(policyFile),
-	}}
-	if upstreamPort != 0 {
-		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(upstreamPort))
-	}
-	if requireAtStart {
-		config.Fields["require_policy_at_start"] = structpb.NewBoolValue(true)
-	}
-	return networkFilter("envoy.filters.network.dynamic_modules", &modulefilterv3.DynamicModuleNetworkFilter{
-		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{
-			Name:             ModuleName,
-			DoNotClose:       true, // a Go runtime cannot be unloaded
-			MetricsNamespace: ModuleName,
-		},
-		FilterName:   ModuleName,
-		FilterConfig: pack(config),
 	})
 }
 

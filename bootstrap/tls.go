@@ -17,6 +17,9 @@ type TLS struct {
 	Cert string // certificate chain, with the SPIFFE ID as its only URI SAN
 	Key  string // private key
 	CA   string // issuers that a peer's certificate may have
+	// IstioAgent takes all three from the agent in Istio's proxy image instead,
+	// which renews them.
+	IstioAgent bool
 }
 
 // downstream asks for a client certificate, as istiod does for a gateway in
@@ -52,6 +55,9 @@ func (t *TLS) upstream(peer string) *corev3.TransportSocket {
 }
 
 func (t *TLS) common(peers []*tlsv3.SubjectAltNameMatcher, alpn ...string) *tlsv3.CommonTlsContext {
+	if t.IstioAgent {
+		return istioAgentContext(peers, alpn)
+	}
 	return &tlsv3.CommonTlsContext{
 		AlpnProtocols: alpn,
 		TlsCertificates: []*tlsv3.TlsCertificate{{

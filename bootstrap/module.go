@@ -1,0 +1,76 @@
+package bootstrap
+
+import (
+	"fmt"
+	"unicode/utf8"
+
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	modulesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/dynamic_modules/v3"
+	modulefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+)
+
+const moduleFilterName = "envoy.filters.network.dynamic_modules"
+
+// PolicyFilter returns the filter of this project. policyFile is the path where
+// the module reads the policy and watches it. upstreamPort, unless 0, takes the
+// place of the rules' ports. requireAtStart has Envoy refuse the listener while
+// there is no good policy, where it would deny everything.
+func PolicyFilter(policyFile string, upstreamPort uint16, requireAtStart bool) *listenerv3.Filter {
+	config := &structpb.Struct{Fields: map[string]*structpb.Value{
+		"policy_file": structpb.NewStringValue(policyFile),
+	}}
+	if upstreamPort != 0 {
+		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(upstreamPort))
+	}
+	if requireAtStart {
+		config.Fields["require_policy_at_start"] = structpb.NewBoolValue(true)
+	}
+	return networkFilter(moduleFilterName, moduleFilter(config))
+}
+
+// DiscoveredPolicyFilter returns the filter that takes its configuration, and
+// with it the policy, from the control plane (ECDS): see PolicyExtension. Until
+// it is there, the listener does not open.
+func DiscoveredPolicyFilter() *listenerv3.Filter {
+	return &listenerv3.Filter{
+		Name: ModuleName,
+		ConfigType: &listenerv3.Filter_ConfigDiscovery{ConfigDiscovery: &corev3.ExtensionConfigSource{
+			ConfigSource: &corev3.ConfigSource{
+				ResourceApiVersion:    corev3.ApiVersion_V3,
+				InitialFetchTimeout:   durationpb.New(0), // wait, however long
+				ConfigSourceSpecifier: &corev3.ConfigSource_Ads{Ads: &corev3.AggregatedConfigSource{}},
+			},
+			TypeUrls: []string{pack(&modulefilterv3.DynamicModuleNetworkFilter{}).TypeUrl},
+		}},
+	}
+}
+
+// PolicyExtension returns the configuration that DiscoveredPolicyFilter waits
+// for. policy is the content of a policy file, as text: the module's
+// policy_version is made of these bytes.
+func PolicyExtension(policy []byte) (*corev3.TypedExtensionConfig, error) {
+	if !utf8.Valid(policy) {
+		return nil, fmt.Errorf("the policy is not UTF-8 text")
+	}
+	return &corev3.TypedExtensionConfig{
+		Name:        ModuleName,
+		TypedConfig: pack(moduleFilter(wrapperspb.String(string(policy)))),
+	}, nil
+}
+
+func moduleFilter(config proto.Message) *modulefilterv3.DynamicModuleNetworkFilter {
+	return &modulefilterv3.DynamicModuleNetworkFilter{
+		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{
+			Name:             ModuleName,
+			DoNotClose:       true, // a Go runtime cannot be unloaded
+			MetricsNamespace: ModuleName,
+		},
+		FilterName:   ModuleName,
+		FilterConfig: pack(config),
+	}
+}

@@ -18,7 +18,7 @@ SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -
 MODULE := build/libwildcard_egress.so
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e fuzz clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e fuzz bench clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -70,6 +70,10 @@ fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 	done; done
+
+bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain; BENCH='-only latency' for a part
+	go build -o build/bench ./testenv/bench
+	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(BENCH)
 
 clean: ## remove what was built and fetched
 	rm -rf build

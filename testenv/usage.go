@@ -35,24 +35,33 @@ func (u Usage) CPU() time.Duration {
 	return sum
 }
 
-// Usage reads the process's memory, files and CPU time from /proc.
+// Usage returns what the process has used so far.
 func (e *Envoy) Usage() (Usage, error) {
-	proc := filepath.Join("/proc", strconv.Itoa(e.PID()))
-	statm, err := os.ReadFile(filepath.Join(proc, "statm"))
+	u, err := ProcessUsage(e.PID())
 	if err != nil {
 		return Usage{}, fmt.Errorf("envoy %s: %w", e.Name, err)
+	}
+	return u, nil
+}
+
+// ProcessUsage reads a process's memory, files and CPU time from /proc.
+func ProcessUsage(pid int) (Usage, error) {
+	proc := filepath.Join("/proc", strconv.Itoa(pid))
+	statm, err := os.ReadFile(filepath.Join(proc, "statm"))
+	if err != nil {
+		return Usage{}, err
 	}
 	var size, resident int64
 	if _, err := fmt.Sscan(string(statm), &size, &resident); err != nil {
-		return Usage{}, fmt.Errorf("envoy %s: statm: %w", e.Name, err)
+		return Usage{}, fmt.Errorf("%s/statm: %w", proc, err)
 	}
 	files, err := os.ReadDir(filepath.Join(proc, "fd"))
 	if err != nil {
-		return Usage{}, fmt.Errorf("envoy %s: %w", e.Name, err)
+		return Usage{}, err
 	}
 	tasks, err := os.ReadDir(filepath.Join(proc, "task"))
 	if err != nil {
-		return Usage{}, fmt.Errorf("envoy %s: %w", e.Name, err)
+		return Usage{}, err
 	}
 	u := Usage{ResidentBytes: resident * int64(os.Getpagesize()), OpenFiles: len(files)}
 	for _, task := range tasks {
@@ -61,7 +70,7 @@ func (e *Envoy) Usage() (Usage, error) {
 			continue // ended since
 		}
 		if err != nil {
-			return Usage{}, fmt.Errorf("envoy %s: thread %s: %w", e.Name, task.Name(), err)
+			return Usage{}, fmt.Errorf("thread %s: %w", task.Name(), err)
 		}
 		u.Threads = append(u.Threads, thread)
 	}

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"wildcard-egress/testenv"
+)
+
+// proxy is one running gateway.
+type proxy struct {
+	name   string
+	addr   string
+	client *client
+	// processes returns the ids of the processes that do the work.
+	processes func() ([]int, error)
+	// worker tells the threads that relay from the others by their names.
+	worker func(thread string) bool
+	stop   func() error
+
+	upstream  *upstream
+	idleFiles int // open files without any connection
+}
+
+func envoyWorker(thread string) bool { return strings.HasPrefix(thread, "wrk:") }
+
+// usage is what a proxy has used so far, all its processes together.
+type usage struct {
+	worker, others time.Duration
+	resident       int64 // bytes
+	files          int
+}
+
+func (p *proxy) usage() (usage, error) {
+	pids, err := p.processes()
+	if err != nil {
+		return usage{}, err
+	}
+	var sum usage
+	for _, pid := range pids {
+		u, err := testenv.ProcessUsage(pid)
+		if err != nil {
+			return usage{}, fmt.Errorf("%s: %w", p.name, err)
+		}
+		sum.resident += u.ResidentBytes
+		sum.files += u.OpenFiles
+		for _, t := range u.Threads {
+			if p.worker(t.Name) {
+				sum.worker += t.CPU
+			} else {
+				sum.others += t.CPU
+			}
+		}
+	}
+	return sum, nil
+}
+
+// warm makes the proxy resolve all names and do everything once.
+func (p *proxy) warm(ctx context.Context) error {
+	if err := p.client.openAndClose(ctx, 4, 2*names); err != nil {
+		return fmt.Errorf("%s: first connections: %w", p.name, err)
+	}
+	return p.learnIdleFiles(ctx)
+}
+
+// learnIdleFiles waits until the proxy has closed what it will close.
+func (p *proxy) learnIdleFiles(ctx context.Context) error {
+	same := 0
+	return waitFor(ctx, p.name+": its open files keep changing", func() (bool, error) {
+		u, err := p.usage()
+		if u.files != p.idleFiles || p.upstream.active.Load() != 0 {
+			p.idleFiles, same = u.files, 0
+		}
+		same++
+		return same > 5, err
+	})
+}
+
+// settle waits until the proxy has closed all connections: what it costs to
+// close them belongs to the connections that were measured.
+func (p *proxy) settle(ctx context.Context) error {
+	return waitFor(ctx, p.name+": connections stay open", func() (bool, error) {
+		if p.upstream.active.Load() != 0 {
+			return false, nil
+		}
+		u, err := p.usage()
+		return u.files <= p.idleFiles, err
+	})
+}
+
+// measure returns what the proxy used while work ran, until all is closed.
+func (p *proxy) measure(ctx context.Context, work func() error) (usage, error) {
+	if err := p.settle(ctx); err != nil {
+		return usage{}, err
+	}
+	before, err := p.usage()
+	if err != nil {
+		return usage{}, err
+	}
+	if err := work(); err != nil {
+		return usage{}, fmt.Errorf("%s: %w", p.name, err)
+	}
+	if err := p.settle(ctx); err != nil {
+		return usage{}, err
+	}
+	after, err := p.usage()
+	after.worker -= before.worker
+	after.others -= before.others
+	after.resident -= before.resident
+	return after, err
+}
+
+// waitFor polls done until it says so; problem says what is wrong if it never does.
+func waitFor(ctx context.Context, problem string, done func() (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, clientTimeout, errors.New(problem))
+	defer cancel()
+	ticker := time.NewTicker(5 * time.Millisecond)
+	defer ticker.Stop()
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-ticker.C:
+		}
+	}
+}

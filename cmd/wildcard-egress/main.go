@@ -40,6 +40,8 @@ func newRootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(newBootstrapCommand(), newInspectCommand())
+	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
+		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
+	root.AddCommand(newIstioCommand())
 	return root
 }

@@ -205,8 +205,9 @@ func (c *comparer) findPrincipals(listed, globs []string) []labelled {
 	}
 	search := overlaps{
 		separator: '/', start: principalScheme, alphabet: strings.ReplaceAll(symbolBytes, ":", ""), longest: maxPrincipalBytes, listed: listed,
-		whole:  func(id string) bool { return !strings.HasSuffix(id, "/") },
-		within: []string{principalScheme + "**"},
+		follows: func(last, next byte) bool { return last != '/' || next != '/' },
+		whole:   func(id string) bool { return !strings.HasSuffix(id, "/") },
+		within:  []string{principalScheme + "**"},
 	}
 	for _, glob := range globs[:min(len(globs), maxOverlaps)] {
 		e := expander{text: glob, separator: '/', literal: func(byte) bool { return true }}

@@ -79,6 +79,11 @@ func TestCompare(t *testing.T) {
 			new:  rules("- {name: a, hosts: ['*.a.com']}\n- {name: b, action: deny, hosts: ['x*.a.com']}"),
 			want: []string{"x*.a.com any 443 allow -> deny", "x*.a.com any unknown allow -> deny"},
 		},
+		"glob that ends with a hyphen and a star": {
+			old:  rules("- {name: a, hosts: [a.com]}"),
+			new:  rules("- {name: a, hosts: [a.com, 'mirror-*.a.com']}"),
+			want: []string{"mirror-*.a.com any 443 deny -> allow", "mirror-*.a.com any unknown deny -> allow"},
+		},
 		"overlap of two globs": {
 			old:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com']}"),
 			new:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com'], ports: [80]}"),

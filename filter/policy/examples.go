@@ -56,6 +56,9 @@ func (f *exampleFinder) examples(host Pattern) (names []string, complete bool) {
 	others := append(globs, f.wildcardsNear(host, globs)...)
 	search := overlaps{
 		separator: '.', alphabet: "abcdefghijklmnopqrstuvwxyz0123456789-_.", longest: maxNameBytes, listed: f.listed,
+		follows: func(last, next byte) bool {
+			return next != '-' && next != '.' || last != '.' && (last != '-' || next == '-')
+		},
 		whole:  func(name string) bool { return nameFault(name) == "" },
 		within: host.plainGlobs(),
 	}

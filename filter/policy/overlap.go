@@ -14,7 +14,8 @@ type overlaps struct {
 	separator byte
 	start     string // what every string begins with
 	alphabet  string
-	whole     func(string) bool // whether a string may be an example
+	follows   func(last, next byte) bool // whether a string may go on so; last is separator at the start
+	whole     func(string) bool          // whether a string that went on so may be an example
 	within    []string          // globs without braces: a string matches one of them
 	others    [][]string        // the same, for each glob to tell apart
 	listed    []string          // strings that are no examples, sorted
@@ -66,8 +67,7 @@ func (o *overlaps) examples() (found []string, complete bool) {
 
 // step goes on by one byte; it is alive while a string can still match.
 func (o *overlaps) step(p place, c byte) (next place, alive bool) {
-	last := p.text[max(len(p.text)-1, 0):]
-	if (last == "" || last[0] == o.separator) && c == o.separator || len(p.text) == o.longest {
+	if !o.follows(o.last(p), c) || len(p.text) == o.longest {
 		return next, false
 	}
 	next = place{text: p.text + string(c), within: o.advance(p.within, o.within, c), others: make([][]positions, len(p.others))}
@@ -75,6 +75,13 @@ func (o *overlaps) step(p place, c byte) (next place, alive bool) {
 		next.others[i] = o.advance(p.others[i], o.others[i], c)
 	}
 	return next, slices.ContainsFunc(next.within, func(p positions) bool { return strings.Contains(string(p), "1") })
+}
+
+func (o *overlaps) last(p place) byte {
+	if p.text == "" {
+		return o.separator
+	}
+	return p.text[len(p.text)-1]
 }
 
 // key is equal for places from which the same strings can follow.
@@ -85,11 +92,8 @@ func (o *overlaps) key(p place) string {
 			key.WriteString(string(position) + "|")
 		}
 	}
-	if p.text != "" {
-		switch c := p.text[len(p.text)-1]; c {
-		case o.separator, '-':
-			key.WriteByte(c)
-		}
+	if last := o.last(p); last == o.separator || last == '-' { // what follows depends on it
+		key.WriteByte(last)
 	}
 	i := sort.SearchStrings(o.listed, p.text)
 	if i < len(o.listed) && strings.HasPrefix(o.listed[i], p.text) {

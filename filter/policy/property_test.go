@@ -14,11 +14,11 @@ var (
 		"example.com", "a.example.com", "b.a.example.com", "*.example.com", "*.a.example.com", "*",
 		"a*.example.com", "*b.example.com", "*.a*.example.com", "*.*.example.com", "a.*.example.com",
 		"{a,b}.example.com", "{a,b.*}.a.example.com", "?.example.com", "[a-b]*.example.com", "[!a].example.com",
-		"**a.example.com", "a**b.example.com", "*.com", "com", "*.co.uk", "example.co.uk",
+		"**a.example.com", "a**b.example.com", "a-*.example.com", "*-a.*.example.com", "*.com", "com", "*.co.uk", "example.co.uk",
 		"a-very-long-label-indeed.example.com", "*.a-very-long-label-indeed.example.com",
 	}
 	someNames = []string{
-		"example.com", "com", "a.example.com", "b.example.com", "ab.example.com", "aab.example.com", "c.example.com",
+		"example.com", "com", "a.example.com", "b.example.com", "ab.example.com", "aab.example.com", "c.example.com", "a-b.example.com", "b-a.a-b.example.com", "a--a.example.com",
 		"a.a.example.com", "b.a.example.com", "a.b.example.com", "c.b.a.example.com", "a.x.b.example.com",
 		"b.a.b.a.example.com", "xexample.com", "a.xexample.com", "example.co.uk", "a.co.uk", "uk", "example.org",
 		"a-very-long-label-indeed.example.com", "a-very-long-label-indeeed.example.com", "a.a-very-long-label-indeed.example.com",

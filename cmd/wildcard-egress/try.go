@@ -1,0 +1,96 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"wildcard-egress/filter/policy"
+)
+
+// trialJSON is what came of a file of cases.
+type trialJSON struct {
+	Passed int        `json:"passed"`
+	Failed int        `json:"failed"`
+	Cases  []caseJSON `json:"cases"`
+}
+
+type caseJSON struct {
+	Line       int          `json:"line"`
+	ServerName string       `json:"server_name"`
+	Principal  string       `json:"principal"`
+	Port       uint16       `json:"port"`
+	Passed     bool         `json:"passed"`
+	Why        string       `json:"why"`
+	Got        decisionJSON `json:"got"`
+}
+
+func newTestCommand() *cobra.Command {
+	var output outputFlag
+	c := &cobra.Command{
+		Use:   "test POLICY CASES",
+		Short: "Try a policy on a file of expected decisions",
+		Long: `Try a policy on a file of expected decisions, a YAML or JSON list:
+
+  - server_name: en.wikipedia.org   # as the client sends it
+    want: allow
+  - server_name: api.stripe.com
+    principal: spiffe://cluster.local/ns/web/sa/shop   # absent: unknown
+    port: 8443                                         # absent: not told
+    want: deny
+    rule: ""           # absent: any
+    reason: no_rule    # absent: any
+
+The exit status is 0 when all cases pass, 1 when one fails, and 2 when a file
+cannot be read or has mistakes.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			d, err := readPolicy(cmd, args[0])
+			if err != nil {
+				return err
+			}
+			file, data, err := readFile(cmd, args[1])
+			if err != nil {
+				return err
+			}
+			cases, err := policy.ParseCases(file, data)
+			if err != nil {
+				return err
+			}
+			trial := try(d.Compile(), cases)
+			err = output.print(cmd.OutOrStdout(), trial, func(out io.Writer) { printTrial(out, file, trial) })
+			if err == nil && trial.Failed > 0 {
+				return errNegative
+			}
+			return err
+		},
+	}
+	output.add(c)
+	return c
+}
+
+func try(p *policy.Policy, cases []policy.Case) trialJSON {
+	trial := trialJSON{Cases: []caseJSON{}}
+	for _, r := range p.Try(cases) {
+		if r.Why == "" {
+			trial.Passed++
+		} else {
+			trial.Failed++
+		}
+		trial.Cases = append(trial.Cases, caseJSON{
+			Line: r.Line, ServerName: r.Request.ServerName, Principal: r.Request.Principal, Port: r.Request.Port,
+			Passed: r.Why == "", Why: r.Why, Got: toJSON(r.Got),
+		})
+	}
+	return trial
+}
+
+func printTrial(out io.Writer, file string, trial trialJSON) {
+	for _, c := range trial.Cases {
+		if !c.Passed {
+			fmt.Fprintf(out, "%s:%d: %q: %s\n", file, c.Line, c.ServerName, c.Why)
+		}
+	}
+	fmt.Fprintf(out, "%d passed, %d failed\n", trial.Passed, trial.Failed)
+}

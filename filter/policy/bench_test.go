@@ -119,3 +119,91 @@ func BenchmarkDecideByGlob(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkDecideHostileName has names that were made to cost most: as many
+// labels and bytes as possible, nearly matching.
+func BenchmarkDecideHostileName(b *testing.B) {
+	p := compile(b, `
+version: 1
+rules:
+- name: globs
+  hosts: ["**a**a**a*a*b.example.com", "{a,aa}{a,aa}{a,aa}{a,aa}{a,aa}{a,aa}*b.example.com", "*.a*.*.a.example.com", "*.a.a.a.a.a.a.a.a.example.com"]
+`)
+	for name, head := range map[string]string{
+		"most labels": strings.Repeat("a.", 119), "longest labels": strings.Repeat(strings.Repeat("a", 60)+".", 3),
+	} {
+		b.Run(name, func(b *testing.B) {
+			r := policy.Request{ServerName: head + "c.example.com"}
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := p.Decide(r); d.Action != policy.Deny {
+					b.Fatalf("Decide(%q) = %v, want deny", r.ServerName, d)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkDecideAmongRules has one host in many rules, one for each workload.
+func BenchmarkDecideAmongRules(b *testing.B) {
+	for _, rules := range []int{1, 100, 1_000} {
+		b.Run("rules="+strconv.Itoa(rules), func(b *testing.B) {
+			var text strings.Builder
+			text.WriteString("version: 1\nrules:\n")
+			for i := range rules {
+				fmt.Fprintf(&text, "- {name: rule-%d, hosts: [api.example.com], principals: [\"spiffe://cluster.local/ns/team-%d/sa/*\"]}\n", i, i)
+			}
+			p := compile(b, text.String())
+			r := policy.Request{ServerName: "api.example.com", Principal: fmt.Sprintf("spiffe://cluster.local/ns/team-%d/sa/api", rules/2)}
+			b.ReportAllocs()
+			for b.Loop() {
+				if d := p.Decide(r); d.Action != policy.Allow {
+					b.Fatalf("Decide = %v, want allow", d)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkCompile reports the time to compile a parsed policy and the memory
+// that the compiled one keeps.
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		b.Run("entries="+strconv.Itoa(n), func(b *testing.B) {
+			d, err := policy.Parse("policy.yaml", []byte(manyHosts(n)))
+			if err != nil {
+				b.Fatal(err)
+			}
+			before := heap()
+			p := d.Compile()
+			kept := heap() - before
+			for b.Loop() {
+				d.Compile()
+			}
+			b.ReportMetric(float64(kept)/(1<<20), "kept-MB")
+			runtime.KeepAlive(p)
+			runtime.KeepAlive(d)
+		})
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	for _, n := range []int{1_000, 100_000} {
+		text := []byte(manyHosts(n))
+		b.Run("entries="+strconv.Itoa(n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := policy.Parse("policy.yaml", text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// heap returns the bytes that are in use after a collection.
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}

@@ -48,7 +48,7 @@ func beyondBounds(tokens token.Tokens) (*token.Token, string) {
 		case !block:
 		case t.Type == token.SequenceEntryType:
 			clear(fields[indent+1:])
-		case t.Type == token.MappingValueType:
+		case t.Type == token.MappingValueType && opened == 0: // else the first field of its mapping
 			clear(fields[indent+1:])
 			if fields[indent]++; fields[indent] > maxFields {
 				return t, fmt.Sprintf("more than %d fields in one mapping; a policy needs 7", maxFields)

@@ -111,8 +111,11 @@ func choice[T fmt.Stringer](r *reader, node ast.Node, path string, values ...T) 
 }
 
 func scalar(node ast.Node) (string, bool) {
-	if n, ok := node.(*ast.StringNode); ok {
+	switch n := node.(type) {
+	case *ast.StringNode:
 		return n.Value, true
+	case *ast.MappingKeyNode: // "? key"
+		return scalar(n.Value)
 	}
 	return "", false
 }

@@ -16,10 +16,10 @@ type overlaps struct {
 	alphabet  string
 	follows   func(last, next byte) bool // whether a string may go on so; last is separator at the start
 	whole     func(string) bool          // whether a string that went on so may be an example
-	within    []string          // globs without braces: a string matches one of them
-	others    [][]string        // the same, for each glob to tell apart
-	listed    []string          // strings that are no examples, sorted
-	longest   int               // in bytes
+	within    []string                   // globs without braces: a string matches one of them
+	others    [][]string                 // the same, for each glob to tell apart
+	listed    []string                   // strings that are no examples, sorted
+	longest   int                        // in bytes
 }
 
 // maxVisits bounds the search. It is enough for a few dozen globs in a domain.

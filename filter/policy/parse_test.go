@@ -1,6 +1,7 @@
 package policy_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -78,6 +79,29 @@ func TestParseReadsEveryLayout(t *testing.T) {
 	} {
 		if got := parse(t, text).Hash(); got != want {
 			t.Errorf("%s: Hash = %s, want %s", name, got, want)
+		}
+	}
+}
+
+func TestParseReadsManyRules(t *testing.T) {
+	const n = 1000
+	rules := strings.Repeat("\n{name: a%d, hosts: [a.com]}", n)
+	for name, text := range map[string]string{
+		"block":            "rules:" + strings.ReplaceAll(rules, "\n{name: a%d, hosts: [a.com]}", "\n- name: a%d\n  hosts:\n  - a.com\n  - b.com\n  ports: [443]"),
+		"indented block":   "rules:" + strings.ReplaceAll(rules, "\n{name: a%d, hosts: [a.com]}", "\n    - hosts:\n        - a.com\n        - b.com\n      name: a%d\n      ports:\n      - 443"),
+		"dash on its line": "rules:" + strings.ReplaceAll(rules, "\n{name: a%d, hosts: [a.com]}", "\n  -\n    hosts: [a.com]\n    name: a%d"),
+		"flow in block":    "rules:" + strings.ReplaceAll(rules, "\n{", "\n  - {"),
+		"flow":             "rules: [" + strings.ReplaceAll(rules, "}", "},") + "\n]",
+		"explicit keys":    "rules:" + strings.ReplaceAll(rules, "\n{name: a%d, hosts: [a.com]}", "\n- ? name\n  : a%d\n  ? hosts\n  : [a.com]"),
+	} {
+		i := 0
+		for strings.Contains(text, "%d") {
+			text = strings.Replace(text, "%d", strconv.Itoa(i), 1)
+			i++
+		}
+		d, err := policy.Parse("policy.yaml", []byte("version: 1\n"+text))
+		if err != nil || len(d.Rules) != n {
+			t.Errorf("%s: Parse of %d rules: %.300v", name, n, err)
 		}
 	}
 }

@@ -13,9 +13,9 @@ import (
 // one system call, finds what events cannot show: a directory that appears or
 // is replaced, a link above it that is turned, a network file system.
 const (
-	settle    = 50 * time.Millisecond // quiet time after an event: editors write in several steps
-	maxSettle = 10 * settle           // of a directory that is never quiet
-	lookEvery = time.Second
+	settle     = 50 * time.Millisecond // quiet time after an event: editors write in several steps
+	maxSettles = 10                    // for a file that is written all the time
+	lookEvery  = time.Second
 	// racy is the age below which a file may be written again without a new
 	// time of modification: file systems count in ticks of some milliseconds.
 	racy = 100 * time.Millisecond
@@ -148,12 +148,25 @@ func (w *watch) recovered() {
 	}
 }
 
-// awaitQuiet waits until no event has come for a moment.
+// awaitQuiet waits until the file has stayed the same for a moment. Events of
+// its neighbours, such as a log, do not delay it.
 func (w *watch) awaitQuiet() {
-	for end := time.Now().Add(maxSettle); time.Now().Before(end); {
+	before, _ := w.look()
+	for range maxSettles {
+		w.ignoreEvents(settle)
+		after, _ := w.look()
+		if before.racy = false; before.same(after) {
+			return
+		}
+		before = after
+	}
+}
+
+func (w *watch) ignoreEvents(during time.Duration) {
+	for end := time.After(during); ; {
 		select {
 		case <-w.changed():
-		case <-time.After(settle):
+		case <-end:
 			return
 		}
 	}

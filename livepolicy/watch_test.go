@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -182,6 +183,39 @@ func TestBrokenFileKeepsTheLastGoodPolicy(t *testing.T) {
 			wantRules(t, use.Lineage, 2)
 		})
 	}
+}
+
+// The module's own access log may lie beside the policy.
+func TestBusyDirectoryDoesNotDelayThePolicy(t *testing.T) {
+	r := (&news{}).registry(t)
+	path := inDirectory(t, t.TempDir())
+	use := r.File(path)
+	defer r.Release(use)
+	write(t, path, rules(2)) // once this is seen, the watching has begun
+	wantRules(t, use.Lineage, 2)
+	done := make(chan struct{})
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for tick := time.NewTicker(time.Millisecond); ; {
+			select {
+			case <-done:
+				tick.Stop()
+				return
+			case <-tick.C:
+				if err := os.WriteFile(path+".log", nil, 0o600); err != nil {
+					t.Error(err)
+				}
+			}
+		}
+	})
+	began := time.Now()
+	replace(t, path, rules(3))
+	wantRules(t, use.Lineage, 3)
+	if took := time.Since(began); took > 400*time.Millisecond {
+		t.Errorf("in force after %v in a busy directory", took)
+	}
+	close(done)
+	busy.Wait()
 }
 
 // File systems count time in ticks: a second write within one leaves size and

@@ -6,6 +6,7 @@ import "C"
 
 import (
 	"fmt"
+	"math/bits"
 	"runtime/cgo"
 	"sync"
 	"time"
@@ -63,17 +64,37 @@ func (c *Config) SetGauge(gauge int, value uint64) {
 	C.config_set_gauge(c.c, C.size_t(gauge), C.uint64_t(value))
 }
 
-// SetDeadline limits how long a connection may wait for its decision, from the
-// end of the outer handshake (from accept where there is none). It concerns
-// the connections that come. Zero is no limit. Any thread; nothing happens
-// once the configuration has ended.
-func (c *Config) SetDeadline(d time.Duration) {
+// Limits concern the connections that come.
+type Limits struct {
+	// Deadline is how long a connection may wait for its decision, from the end
+	// of the outer handshake (from accept where there is none); 0: for ever.
+	Deadline time.Duration
+	// MaxHelloBytes is the size of the largest ClientHello whose decision may be
+	// recalled without asking the filter.
+	MaxHelloBytes int
+}
+
+// SetLimits sets the limits and forgets all decisions: call it when decisions
+// may be others than before. Any thread; nothing happens once the configuration
+// has ended.
+func (c *Config) SetLimits(l Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.ended {
 		return
 	}
-	C.config_set_deadline(c.c, C.uint64_t(d.Nanoseconds()))
+	C.config_set_limits(c.c, C.uint64_t(l.Deadline.Nanoseconds()), C.size_t(l.MaxHelloBytes))
+	C.config_new_generation(c.c)
+}
+
+// RecallDecisions keeps up to so many decisions for each worker (rounded up to
+// a power of two), so that Conn.Remember works; 0: none. hit and miss are the
+// indexes of counters. It is possible only in NewFactory.
+func (c *Config) RecallDecisions(perWorker, hit, miss int) {
+	c.c.hit_counter, c.c.miss_counter = C.size_t(hit), C.size_t(miss)
+	if perWorker > 0 {
+		c.c.recall_slots = 1 << bits.Len(uint(perWorker-1))
+	}
 }
 
 // OnMain runs a task on Envoy's main thread, soon. It returns false when the

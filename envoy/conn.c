@@ -163,4 +163,9 @@ void conn_set_metadata(struct conn* c, const char* name_space, size_t name_space
       c->envoy, buffer(name_space, name_space_length), entries, pairs);
 }
 
-void config_set_deadline(struct config* c, uint64_t ns) { c->deadline_ns = ns; }
+void config_set_limits(struct config* c, uint64_t deadline_ns, size_t max_hello_bytes) {
+  c->deadline_ns = deadline_ns;
+  c->max_hello_bytes = max_hello_bytes;
+}
+
+void config_new_generation(struct config* c) { c->generation++; }

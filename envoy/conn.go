@@ -14,8 +14,9 @@ import (
 // Conn is one downstream connection before its decision. Its methods may be
 // called only by its filter, in a hook.
 type Conn struct {
-	c      *C.struct_conn
-	filter api.DownstreamFilter
+	c       *C.struct_conn
+	filter  api.DownstreamFilter
+	effects effects
 }
 
 // connOf is the connection's Go side, made at the first call.
@@ -103,22 +104,23 @@ func (c *Conn) PeerURISANs() []string {
 // SetFilterState sets a filter state object through Envoy's factory of that
 // key. It returns false when Envoy has no such factory or refuses the value.
 func (c *Conn) SetFilterState(key, value string) bool {
+	c.effects.states = append(c.effects.states, key, value)
 	return bool(C.conn_set_filter_state(c.c, chars(key), C.size_t(len(key)), chars(value), C.size_t(len(value))))
 }
 
 // SetMetadata sets the dynamic metadata of a namespace from pairs of key and
 // value; at most 16 pairs. The values must be UTF-8.
 func (c *Conn) SetMetadata(namespace string, pairs ...string) {
-	lengths := make([]C.uint32_t, len(pairs))
-	for i, s := range pairs {
-		lengths[i] = C.uint32_t(len(s))
-	}
-	all := strings.Join(pairs, "")
-	C.conn_set_metadata(c.c, chars(namespace), C.size_t(len(namespace)), chars(all), &lengths[0], C.size_t(len(pairs)/2))
+	c.effects.namespace, c.effects.pairs = namespace, pairs
+	text, lengths := join(pairs)
+	C.conn_set_metadata(c.c, chars(namespace), C.size_t(len(namespace)), chars(text), first(lengths), C.size_t(len(pairs)/2))
 }
 
 // Count raises the counter with this index of Config.DefineCounters.
-func (c *Conn) Count(counter int) { C.conn_count(c.c, C.size_t(counter)) }
+func (c *Conn) Count(counter int) {
+	c.effects.counters = append(c.effects.counters, C.uint32_t(counter))
+	C.conn_count(c.c, C.size_t(counter))
+}
 
 // Write sends b to the client.
 func (c *Conn) Write(b []byte) {

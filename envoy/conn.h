@@ -5,6 +5,9 @@
 
 #include "abi.h"
 
+// More workers than these share what is kept for each.
+enum { TRACK_WORKERS = 256 };
+
 // The states of a connection. Only CONN_FORWARDING lets bytes through, and only
 // conn_forward sets it. Zero is waiting, which stops.
 enum { CONN_WAITING = 0, CONN_FORWARDING, CONN_CLOSED };
@@ -19,6 +22,13 @@ struct config {
   size_t* gauges;       // as counters
   size_t gauge_count;
   _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
+
+  // The decision cache (recall.c).
+  _Atomic uint64_t generation;    // of the policy; a change makes all entries void
+  _Atomic size_t max_hello_bytes; // of a hello that may be recalled
+  size_t recall_slots;            // for each worker, a power of two; 0: off
+  size_t hit_counter, miss_counter;
+  struct table* tables[TRACK_WORKERS];  // by worker, each only its own
 };
 
 // One downstream connection.
@@ -55,7 +65,8 @@ void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
 void* config_scheduler_new(struct config*);
 void config_schedule(void* scheduler);  // any thread; goConfigScheduled follows on the main thread
 void config_scheduler_delete(void* scheduler);
-void config_set_deadline(struct config*, uint64_t ns);
+void config_set_limits(struct config*, uint64_t deadline_ns, size_t max_hello_bytes);
+void config_new_generation(struct config*);
 
 // What the filter may do to its connection, on its worker, inside a hook.
 size_t conn_chunk_count(struct conn*);
@@ -78,7 +89,6 @@ bool deadline_start(struct conn*);
 void deadline_stop(struct conn*);
 
 // track.c: connections that may be revoked after they were forwarded.
-enum { TRACK_WORKERS = 256 };
 struct tracked {
   uint64_t id;
   size_t slot;

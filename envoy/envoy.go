@@ -39,7 +39,7 @@ type Revoker interface {
 }
 
 // Deadliner is a filter that wants to end a connection whose decision takes
-// longer than Config.SetDeadline allows. A filter without it is closed with
+// longer than Config.SetLimits allows. A filter without it is closed with
 // the details "timeout".
 type Deadliner interface {
 	// OnDeadline must close the connection.

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "_cgo_export.h"
+#include "recall.h"
 
 const char* envoy_dynamic_module_on_program_init(void) { return "v0.1.0"; }
 
@@ -27,6 +28,7 @@ const void* envoy_dynamic_module_on_network_filter_config_new(void* config_envoy
 void envoy_dynamic_module_on_network_filter_config_destroy(const void* config) {
   struct config* c = (struct config*)config;
   goConfigDestroy(c);
+  recall_free(c);
   free(c->counters);
   free(c->gauges);
   free(c);
@@ -56,7 +58,7 @@ unsigned envoy_dynamic_module_on_network_filter_read(void* filter_envoy, const v
   (void)filter_envoy;
   if (c->state == CONN_FORWARDING) return STATUS_CONTINUE;
   if (c->state == CONN_CLOSED || (length < c->need && !end_stream)) return STATUS_STOP_ITERATION;
-  goRead(c, end_stream);
+  if (!recall(c)) goRead(c, end_stream);
   return c->state == CONN_FORWARDING ? STATUS_CONTINUE : STATUS_STOP_ITERATION;
 }
 

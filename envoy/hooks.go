@@ -115,6 +115,7 @@ func goRead(c *C.struct_conn, endStream C.bool) {
 		}
 		status := conn.filter.OnData(chunk, bool(endStream) && i == len(chunks)-1)
 		if status == api.NetworkFilterContinue && conn.open() {
+			conn.storeEffects()
 			C.conn_forward(c)
 			return
 		}

@@ -21,7 +21,16 @@ type Config struct {
 	RequirePolicyAtStart bool `yaml:"require_policy_at_start"`
 	// UpstreamPort is dialled instead of the rule's port; 0: the rule's.
 	UpstreamPort uint16 `yaml:"upstream_port"`
+	// DecisionCache is how many decisions each worker keeps, so that a name that
+	// was allowed costs less the next time; 0: none.
+	DecisionCache int `yaml:"decision_cache"`
 }
+
+// Decisions kept for each worker, about half a kilobyte each.
+const (
+	defaultDecisionCache = 4096
+	maxDecisionCache     = 1 << 20
+)
 
 // inline is a policy within another document: as a mapping, or as a string.
 type inline []byte
@@ -48,14 +57,17 @@ func ParseConfig(raw []byte) (Config, error) {
 		return Config{}, fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
 	}
 	if isPolicy(keys) {
-		return Config{Policy: raw}, nil
+		return Config{Policy: raw, DecisionCache: defaultDecisionCache}, nil
 	}
-	var c Config
+	c := Config{DecisionCache: defaultDecisionCache}
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
 		return Config{}, fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
 	}
 	if (c.PolicyFile == "") == (c.Policy == nil) {
 		return Config{}, fmt.Errorf("filter_config: give either policy_file (a path) or policy (a policy)")
+	}
+	if c.DecisionCache < 0 || c.DecisionCache > maxDecisionCache {
+		return c, fmt.Errorf("filter_config: decision_cache: %d: give a number from 0 to %d", c.DecisionCache, maxDecisionCache)
 	}
 	return c, nil
 }

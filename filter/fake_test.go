@@ -20,14 +20,15 @@ type connection struct {
 	unconnected     bool
 	refuseState     string // the filter state key that Envoy refuses
 
-	waits    int
-	state    map[string]string
-	metadata map[string]string
-	counts   map[string]int
-	tracked  []string
-	written  []byte
-	closed   string // the details; empty while open
-	how      api.ConnectionCloseType
+	waits      int
+	state      map[string]string
+	metadata   map[string]string
+	counts     map[string]int
+	tracked    []string
+	remembered bool
+	written    []byte
+	closed     string // the details; empty while open
+	how        api.ConnectionCloseType
 }
 
 func (c *connection) WaitFor(n int)               { c.waits = n }
@@ -49,6 +50,7 @@ func (c *connection) SetMetadata(namespace string, pairs ...string) {
 	}
 }
 
+func (c *connection) Remember()               { c.remembered = true }
 func (c *connection) Track(label string) bool { c.tracked = append(c.tracked, label); return true }
 func (c *connection) Count(counter int) {
 	if c.counts == nil {

@@ -28,6 +28,9 @@ type Connection interface {
 	SetFilterState(key, value string) bool
 	// SetMetadata sets dynamic metadata from pairs of key and value.
 	SetMetadata(namespace string, pairs ...string)
+	// Remember lets connections with the same server name as sent, caller and
+	// outer server name go the same way until the policy changes.
+	Remember()
 	// Track lets a later policy end this connection; false: it cannot be.
 	Track(label string) bool
 	// Count raises a counter of Counters.
@@ -142,6 +145,9 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 		if now := f.enforcer.Newest().Decide(r.Request); now.Action != policy.Allow {
 			return f.refuse(r, now, nil)
 		}
+	}
+	if !d.CloseOnRevoke {
+		f.conn.Remember()
 	}
 	f.report(r, d)
 	f.conn.Count(counterAllowed)

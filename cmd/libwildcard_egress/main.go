@@ -50,6 +50,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	}
 	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, Lineage: f.use.Lineage.ID,
 		Policy: f.use.Policy, Newest: f.use.Lineage.Newest}
+	host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	module.add(f)
 	return f, nil
 }

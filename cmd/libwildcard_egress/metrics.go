@@ -22,10 +22,12 @@ var gauges = []string{"policy_version", "policy_rules", "policy_loaded_at", "pol
 var (
 	counterLoaded   = len(filter.Counters())
 	counterRejected = counterLoaded + 1
+	counterHit      = counterLoaded + 2
+	counterMiss     = counterLoaded + 3
 )
 
 func defineMetrics(host *envoy.Config) error {
-	counters := append(filter.Counters(), "policy_loaded", "policy_rejected")
+	counters := append(filter.Counters(), "policy_loaded", "policy_rejected", "decision_cache_hit", "decision_cache_miss")
 	if err := host.DefineCounters(counters, filter.PanicCounter()); err != nil {
 		return err
 	}

@@ -46,7 +46,7 @@ func newShared() *shared {
 func (s *shared) add(f *factory) {
 	s.mu.Lock()
 	s.factories[f] = struct{}{}
-	f.setDeadline()
+	f.setLimits()
 	s.mu.Unlock()
 	s.publish(f.host)
 }
@@ -60,9 +60,12 @@ func (s *shared) remove(f *factory) {
 	s.announce()
 }
 
-// setDeadline is called with the lock, so that an older policy's deadline cannot
-// come after a newer one's.
-func (f *factory) setDeadline() { f.host.SetDeadline(f.use.Policy().Settings().ClientHelloTimeout) }
+// setLimits is called with the lock, so that an older policy's limits cannot
+// follow a newer one's. It also forgets the decisions of the older policy.
+func (f *factory) setLimits() {
+	settings := f.use.Policy().Settings()
+	f.host.SetLimits(envoy.Limits{Deadline: settings.ClientHelloTimeout, MaxHelloBytes: settings.MaxClientHelloBytes})
+}
 
 // changed hears of each attempt to change a policy, on the thread that made it.
 func (s *shared) changed(c livepolicy.Change) {
@@ -76,7 +79,7 @@ func (s *shared) changed(c livepolicy.Change) {
 		s.loaded++
 	}
 	for f := range s.factories {
-		f.setDeadline()
+		f.setLimits()
 	}
 	s.mu.Unlock()
 	s.announce()

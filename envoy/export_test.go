@@ -1,0 +1,4 @@
+package envoy
+
+// PlainServerName is the C reader of hellos.
+var PlainServerName = plainServerName

@@ -1,0 +1,64 @@
+package envoy_test
+
+import (
+	"bytes"
+	"testing"
+
+	"wildcard-egress/envoy"
+	"wildcard-egress/filter/clienthello"
+	"wildcard-egress/testenv/hellos"
+)
+
+// The C reader may refuse what it likes, but what it reads the Go parser must
+// read too, as the same name, with ECH never.
+func FuzzPlainHello(f *testing.F) {
+	for _, c := range hellos.All() {
+		f.Add(c.Bytes)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) { wantNotLaxer(t, b) })
+}
+
+func wantNotLaxer(t *testing.T, b []byte) {
+	t.Helper()
+	b = bytes.Clone(b) // an exact allocation, for the address sanitizer
+	name, ok := envoy.PlainServerName(b, clienthello.DefaultMaxBytes)
+	if !ok {
+		return
+	}
+	parser := clienthello.Parser{}
+	hello, err := parser.Feed(b)
+	if err != nil || string(hello.ServerName) != name || hello.ECH {
+		t.Errorf("C reads %q, Go reads %q, %v, ECH %v in % x", name, hello.ServerName, err, hello.ECH, b)
+	}
+}
+
+// Every byte of every hello, changed in three ways.
+func TestPlainHelloIsNeverLaxerForChangedBytes(t *testing.T) {
+	for _, c := range hellos.All() {
+		for i := range min(len(c.Bytes), 1024) {
+			for _, change := range []byte{1, 0x80, 0xff} {
+				b := bytes.Clone(c.Bytes)
+				b[i] ^= change
+				wantNotLaxer(t, b)
+			}
+		}
+	}
+}
+
+// The cache is of use only if the hellos of real clients are plain to it.
+func TestPlainHelloReadsRealClients(t *testing.T) {
+	for name, hello := range map[string]hellos.Hello{"curl": hellos.Curl(hellos.Site)} {
+		if got, ok := envoy.PlainServerName(hellos.Whole(hello.Message()), clienthello.DefaultMaxBytes); !ok || got != hellos.Site {
+			t.Errorf("%s: read %q, %v; want %s", name, got, ok, hellos.Site)
+		}
+	}
+}
+
+func TestPlainHelloKeepsToTheLimit(t *testing.T) {
+	message := hellos.Curl(hellos.Site).Message()
+	for limit, want := range map[int]bool{len(message): true, len(message) - 1: false} {
+		if _, ok := envoy.PlainServerName(hellos.Whole(message), limit); ok != want {
+			t.Errorf("limit %d of %d bytes: read %v, want %v", limit, len(message), ok, want)
+		}
+	}
+}

@@ -1,0 +1,159 @@
+// The decision cache: a table for each worker, so without locks. The rules are:
+//  - An entry is for a key (caller, outer server name, server name as sent) and
+//    a generation of the policy; another generation makes it void.
+//  - The generation is read before Go decides, so that a policy which came
+//    meanwhile voids the entry at once.
+//  - Only connections that were let through are kept: refusals are logged.
+#include "recall.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "hello.h"
+
+enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 2 * MAX_NAME + MAX_PRINCIPAL + 8 };
+
+struct entry {
+  uint64_t hash, generation;
+  size_t key_length;
+  struct effects effects;  // its pointers point behind the entry
+  char bytes[];
+};
+
+// What one worker keeps for one configuration. A thread-local variable would
+// need room in Envoy's static TLS block, which it has not.
+struct table {
+  // The connection that was refused last, and its key.
+  struct conn* conn;
+  uint64_t hash, generation;
+  size_t key_length;
+  char key[MAX_KEY];
+
+  size_t mask;  // number of slots less one
+  struct entry* slots[];
+};
+
+static struct table* table_of(struct conn* c) {
+  struct config* config = c->config;
+  uint32_t worker = envoy_dynamic_module_callback_network_filter_get_worker_index(c->envoy);
+  if (worker >= TRACK_WORKERS) return NULL;  // no two workers may share a table
+  struct table** table = &config->tables[worker];
+  if (*table == NULL) {
+    *table = calloc(1, sizeof **table + config->recall_slots * sizeof (*table)->slots[0]);
+    if (*table != NULL) (*table)->mask = config->recall_slots - 1;
+  }
+  return *table;
+}
+
+static void append(struct table* t, const char* bytes, size_t length) {
+  uint16_t prefix = (uint16_t)length;  // so that no two keys have the same bytes
+  memcpy(t->key + t->key_length, &prefix, sizeof prefix);
+  t->key_length += sizeof prefix;
+  if (length > 0) memcpy(t->key + t->key_length, bytes, length);
+  t->key_length += length;
+}
+
+static uint64_t hash(const char* bytes, size_t length) {  // FNV-1a
+  uint64_t h = 14695981039346656037u;
+  for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)bytes[i]) * 1099511628211u;
+  return h ^ h >> 32;
+}
+
+// make_key fails for all that is not plain: Go decides that.
+static bool make_key(struct conn* c, struct table* t) {
+  envoy_buffer chunks[8], san = {NULL, 0};
+  const uint8_t* name;
+  size_t name_length, count = conn_chunk_count(c);
+  if (count == 0 || count > sizeof chunks / sizeof chunks[0] || !conn_chunks(c, chunks)) return false;
+  if (!hello_server_name((const uint8_t*)chunks[0].ptr, chunks[0].length, c->config->max_hello_bytes, &name,
+                         &name_length) ||
+      name_length > MAX_NAME)
+    return false;
+  size_t sans = conn_uri_san_count(c);
+  if (sans > 1 || (sans == 1 && !conn_uri_sans(c, &san)) || san.length > MAX_PRINCIPAL) return false;
+  envoy_buffer outer = conn_requested_server_name(c);
+  if (outer.length > MAX_NAME) return false;
+  t->key_length = 0;
+  append(t, (const char*)name, name_length);
+  append(t, outer.ptr, outer.length);
+  append(t, san.ptr, san.length);
+  t->key[t->key_length++] = (char)sans;
+  t->hash = hash(t->key, t->key_length);
+  return true;
+}
+
+static void replay(struct conn* c, const struct effects* e) {
+  const char* text = e->text;
+  for (uint32_t i = 0; i < e->states; i++) {
+    const char* value = text + e->lengths[2 * i];
+    if (!conn_set_filter_state(c, text, e->lengths[2 * i], value, e->lengths[2 * i + 1])) return;
+    text = value + e->lengths[2 * i + 1];
+  }
+  conn_set_metadata(c, e->name_space, e->name_space_length, text, e->lengths + 2 * e->states, e->pairs);
+  for (uint32_t i = 0; i < e->counters; i++) conn_count(c, e->counter[i]);
+  conn_forward(c);
+}
+
+static bool matches(const struct entry* e, const struct table* t) {
+  return e != NULL && e->hash == t->hash && e->generation == t->generation && e->key_length == t->key_length &&
+         memcmp(e->bytes, t->key, t->key_length) == 0;
+}
+
+bool recall(struct conn* c) {
+  struct config* config = c->config;
+  if (config->recall_slots == 0 || c->seen != 0 || host_log_enabled(LOG_DEBUG)) return false;
+  struct table* t = table_of(c);
+  if (t == NULL) return false;
+  t->conn = NULL;
+  t->generation = config->generation;
+  if (!make_key(c, t)) return false;
+  t->conn = c;
+  const struct entry* e = t->slots[t->hash & t->mask];
+  bool hit = matches(e, t);
+  conn_count(c, hit ? config->hit_counter : config->miss_counter);
+  if (hit) replay(c, &e->effects);
+  return c->state == CONN_FORWARDING;
+}
+
+static const void* copy(char** to, const void* from, size_t length) {
+  void* at = *to;
+  if (length > 0) memcpy(at, from, length);
+  *to += length;
+  return at;
+}
+
+static void store(struct table* t, const struct effects* e) {
+  size_t lengths = 2 * (size_t)(e->states + e->pairs) * sizeof e->lengths[0];
+  size_t counters = (size_t)e->counters * sizeof e->counter[0];
+  size_t key_room = (t->key_length + 7) & ~(size_t)7;  // numbers follow: aligned
+  struct entry* entry = malloc(sizeof *entry + key_room + lengths + counters + e->text_length + e->name_space_length);
+  if (entry == NULL) return;
+  *entry = (struct entry){.hash = t->hash, .generation = t->generation, .key_length = t->key_length, .effects = *e};
+  memcpy(entry->bytes, t->key, t->key_length);
+  char* to = entry->bytes + key_room;
+  entry->effects.lengths = copy(&to, e->lengths, lengths);
+  entry->effects.counter = copy(&to, e->counter, counters);
+  entry->effects.text = copy(&to, e->text, e->text_length);
+  entry->effects.name_space = copy(&to, e->name_space, e->name_space_length);
+  struct entry** slot = &t->slots[t->hash & t->mask];
+  free(*slot);
+  *slot = entry;
+}
+
+void recall_put(struct conn* c, uint32_t states, uint32_t pairs, const char* text, uint32_t text_length,
+                const uint32_t* lengths, const char* name_space, uint32_t name_space_length,
+                const uint32_t* counter, uint32_t counters) {
+  struct effects e = {states, pairs, counters, text_length, name_space, name_space_length, text, lengths, counter};
+  struct table* t = c->config->recall_slots == 0 ? NULL : table_of(c);
+  if (t == NULL || t->conn != c) return;
+  t->conn = NULL;
+  store(t, &e);
+}
+
+void recall_free(struct config* config) {
+  for (size_t i = 0; i < TRACK_WORKERS; i++) {
+    struct table* table = config->tables[i];
+    for (size_t slot = 0; table != NULL && slot <= table->mask; slot++) free(table->slots[slot]);
+    free(table);
+  }
+}

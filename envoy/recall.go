@@ -1,0 +1,58 @@
+package envoy
+
+// #include "hello.h"
+// #include "recall.h"
+import "C"
+
+import (
+	"strings"
+	"unsafe"
+)
+
+// effects are what a filter did to let its connection through.
+type effects struct {
+	remember      bool
+	states, pairs []string
+	namespace     string
+	counters      []C.uint32_t
+}
+
+// Remember says that the decision depends on nothing but the server name as
+// sent, the URI SANs, the outer server name, and what Config.SetLimits tells of:
+// connections with the same may go the same way without asking the filter. It
+// concerns a connection that is let through.
+func (c *Conn) Remember() { c.effects.remember = true }
+
+// storeEffects keeps them if the filter said so.
+func (c *Conn) storeEffects() {
+	e := &c.effects
+	if !e.remember {
+		return
+	}
+	text, lengths := join(append(e.states, e.pairs...))
+	C.recall_put(c.c, C.uint32_t(len(e.states)/2), C.uint32_t(len(e.pairs)/2), chars(text), C.uint32_t(len(text)),
+		first(lengths), chars(e.namespace), C.uint32_t(len(e.namespace)), first(e.counters), C.uint32_t(len(e.counters)))
+}
+
+// join is what conn_set_metadata and recall_put take: all texts one after
+// another, and their lengths.
+func join(texts []string) (string, []C.uint32_t) {
+	lengths := make([]C.uint32_t, len(texts))
+	for i, s := range texts {
+		lengths[i] = C.uint32_t(len(s))
+	}
+	return strings.Join(texts, ""), lengths
+}
+
+func first(numbers []C.uint32_t) *C.uint32_t { return unsafe.SliceData(numbers) }
+
+// plainServerName is the C reader of hellos, for the fuzz test that holds it
+// against package clienthello.
+func plainServerName(hello []byte, maxBytes int) (name string, ok bool) {
+	var at *C.uint8_t
+	var length C.size_t
+	if !C.hello_server_name((*C.uint8_t)(unsafe.SliceData(hello)), C.size_t(len(hello)), C.size_t(maxBytes), &at, &length) {
+		return "", false
+	}
+	return C.GoStringN((*C.char)(unsafe.Pointer(at)), C.int(length)), true
+}

@@ -1,0 +1,33 @@
+// Decisions that need not enter Go again. To enter Go wakes its runtime, which
+// costs more than all the rest of a connection's way through this module.
+#ifndef WILDCARD_EGRESS_ENVOY_RECALL_H
+#define WILDCARD_EGRESS_ENVOY_RECALL_H
+
+#include "conn.h"
+
+// What a filter did to let a connection through, to be done again: filter
+// states and metadata as pairs of key and value, and counters. text is all keys
+// and values one after another, states first; lengths has two entries a pair.
+struct effects {
+  uint32_t states, pairs, counters;
+  uint32_t text_length;
+  const char* name_space;  // of the metadata, text too
+  uint32_t name_space_length;
+  const char* text;
+  const uint32_t* lengths;   // 2 * (states + pairs)
+  const uint32_t* counter;   // indexes
+};
+
+// recall lets a connection through as an earlier one with the same server name,
+// caller and outer server name under the same policy was. False: ask Go.
+bool recall(struct conn*);
+
+// recall_put keeps effects, as struct effects has them, for the connection that
+// recall has just refused. Nothing happens when there is no such connection.
+void recall_put(struct conn*, uint32_t states, uint32_t pairs, const char* text, uint32_t text_length,
+                const uint32_t* lengths, const char* name_space, uint32_t name_space_length,
+                const uint32_t* counter, uint32_t counters);
+
+void recall_free(struct config*);
+
+#endif

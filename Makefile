@@ -18,7 +18,7 @@ SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -
 MODULE := build/libwildcard_egress.so
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e fuzz bench clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests fuzz bench clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -65,6 +65,9 @@ test-e2e: build $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $
 		echo "end to end in Envoy $$version"; \
 		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 ./testenv/...; \
 	done
+
+manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
+	$(COMMAND) istio --policy examples/policy.yaml -o examples/istio
 
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \

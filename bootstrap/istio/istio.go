@@ -1,0 +1,91 @@
+// Package istio renders everything that an Istio mesh needs for the egress
+// gateway, as Kubernetes objects, from one policy. It builds typed objects of
+// istio.io/api and k8s.io/api out of the pieces of package bootstrap, reads no
+// file and asks no cluster. The same input gives the same bytes.
+package istio
+
+import (
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"wildcard-egress/bootstrap"
+	"wildcard-egress/filter/policy"
+)
+
+// Policy is what is rendered: a policy file and its content.
+type Policy struct {
+	Document *policy.Document
+	Text     []byte // the file, byte by byte: the gateway's policy_version is made of it
+}
+
+// Manifests is a rendered set.
+type Manifests struct {
+	// Files are in the order in which they can be applied: one for each kind,
+	// and kustomization.yaml last.
+	Files []File
+	// Notes tell what Istio can not say as the policy has it, a sentence each.
+	Notes []string
+}
+
+// File is one file of a rendered set.
+type File struct {
+	Name    string // without a folder
+	Content []byte
+}
+
+// object is a Kubernetes object and what it is for.
+type object struct {
+	comment string
+	value   runtime.Object
+	// defaults are fields, by their dotted path, that the typed object leaves
+	// out since they have the zero value, and that a reader should see.
+	defaults map[string]string
+}
+
+// Render returns the manifests for p. The error has all mistakes of o, or says
+// what of p no mesh can carry.
+func Render(p Policy, o Options) (Manifests, error) {
+	if err := o.Validate(); err != nil {
+		return Manifests{}, err
+	}
+	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen()}}
+	var err error
+	if r.traffic, err = trafficOf(p.Document); err != nil {
+		return Manifests{}, err
+	}
+	objects, err := r.objects()
+	if err != nil {
+		return Manifests{}, err
+	}
+	files, err := r.files(objects)
+	return Manifests{Files: files, Notes: r.traffic.notes}, err
+}
+
+type renderer struct {
+	Options
+	policy  Policy
+	config  bootstrap.Config
+	traffic traffic
+}
+
+// objects returns all objects in the order of their files.
+func (r *renderer) objects() ([]object, error) {
+	policyObjects, err := r.policyObjects()
+	if err != nil {
+		return nil, err
+	}
+	listener, err := r.listenerObjects()
+	if err != nil {
+		return nil, err
+	}
+	deployment, err := r.deployment()
+	if err != nil {
+		return nil, err
+	}
+	objects := []object{r.namespace(), r.serviceAccount(), r.role(), r.roleBinding()}
+	objects = append(objects, policyObjects...)
+	objects = append(objects, r.service(), deployment, r.autoscaler(), r.disruptionBudget())
+	objects = append(objects, listener...)
+	objects = append(objects, r.serviceEntry(), r.destinationRule(), r.virtualService(), r.telemetry())
+	objects = append(objects, r.sidecars()...)
+	return append(objects, r.networkPolicies()...), nil
+}

@@ -1,0 +1,114 @@
+package istio
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/util/validation"
+
+	"wildcard-egress/filter/policy"
+)
+
+// traffic is what Istio must know of a policy.
+type traffic struct {
+	hosts []string // sorted, none covers another
+	ports []uint16 // sorted
+	notes []string
+}
+
+// trafficOf collects the hosts and ports of the enforced allow rules, and with
+// the default mode shadow those of all allow rules, so that they are reported.
+// Every host goes to the gateway by every port: what is listed in the mesh and
+// not sent to the gateway would go past it.
+func trafficOf(d *policy.Document) (traffic, error) {
+	var t traffic
+	shadow := d.Defaults.Mode == policy.ShadowMode
+	for _, rule := range d.Rules {
+		if rule.Action != policy.Allow || rule.Mode == policy.ShadowMode && !shadow {
+			continue
+		}
+		t.ports = append(t.ports, rule.Ports...)
+		for _, host := range rule.Hosts {
+			t.add(rule.Name, host)
+		}
+	}
+	if shadow {
+		t.ports = append(t.ports, d.Defaults.Ports...)
+		t.note("defaults.mode shadow: Istio can not route every name, so what no rule names is refused by the sidecars and not reported")
+	}
+	slices.Sort(t.ports)
+	t.ports = slices.Compact(t.ports)
+	t.hosts = uncovered(t.hosts)
+	if len(t.hosts) == 0 {
+		return traffic{}, errors.New("the policy has no enforced allow rule with a host that Istio can route; " +
+			`list a name or a wildcard with a domain, such as "*.example.com"`)
+	}
+	return t, nil
+}
+
+func (t *traffic) add(rule string, p policy.Pattern) {
+	cover, ok := cover(p)
+	switch {
+	case !ok && p.Kind() == policy.Any:
+		t.note("rule %s: %q: Istio can not route every name; only names that are listed reach the gateway", rule, p)
+		return
+	case !ok:
+		t.note("rule %s: %q: Istio takes a name without a dot for a service of its own; it does not reach the gateway", rule, p)
+		return
+	case cover != p.String():
+		t.note("rule %s: %q: Istio can say no narrower than %q; the gateway decides", rule, p, cover)
+	}
+	t.hosts = append(t.hosts, cover)
+}
+
+func (t *traffic) note(format string, args ...any) {
+	t.notes = append(t.notes, fmt.Sprintf(format, args...))
+}
+
+// cover returns the narrowest host at least as wide as p that Istio accepts:
+// an exact name of two labels or more, or "*.domain", of letters, digits and
+// hyphens.
+func cover(p policy.Pattern) (string, bool) {
+	text := p.Cover()
+	domain, wild := strings.CutPrefix(text, "*.")
+	for !isHostName(domain) {
+		_, parent, ok := strings.Cut(domain, ".")
+		if !ok {
+			return "", false
+		}
+		domain, wild = parent, true
+	}
+	if wild {
+		return "*." + domain, true
+	}
+	return domain, strings.Contains(domain, ".")
+}
+
+func isHostName(domain string) bool {
+	return len(validation.IsDNS1123Subdomain(domain)) == 0 && !slices.ContainsFunc(strings.Split(domain, "."), func(label string) bool {
+		return len(validation.IsDNS1123Label(label)) > 0
+	})
+}
+
+// uncovered sorts hosts and leaves out those that others cover: Istio takes
+// them for duplicates.
+func uncovered(hosts []string) []string {
+	slices.Sort(hosts)
+	hosts = slices.Compact(hosts)
+	wildcards := map[string]bool{}
+	for _, h := range hosts {
+		if domain, wild := strings.CutPrefix(h, "*."); wild {
+			wildcards[domain] = true
+		}
+	}
+	return slices.DeleteFunc(hosts, func(h string) bool {
+		for _, parent, ok := strings.Cut(strings.TrimPrefix(h, "*."), "."); ok; _, parent, ok = strings.Cut(parent, ".") {
+			if wildcards[parent] {
+				return true
+			}
+		}
+		return false
+	})
+}

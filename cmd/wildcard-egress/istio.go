@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"wildcard-egress/bootstrap/istio"
+	"wildcard-egress/filter/policy"
+)
+
+// istioFlags are what `istio` can be told.
+type istioFlags struct {
+	istio.Options
+	policy, output, check string
+}
+
+func newIstioCommand() *cobra.Command {
+	f := &istioFlags{Options: istio.DefaultOptions()}
+	c := &cobra.Command{
+		Use:   "istio --policy FILE [-o DIR | --check DIR]",
+		Short: "Every manifest that an Istio mesh needs, from the one policy",
+		Long: `Render the Kubernetes objects of the egress gateway and of the way to it: one
+YAML stream on standard output, or with -o one file for each kind and a
+kustomization.yaml. It needs Istio 1.31 or newer.
+
+With -o the folder is replaced at once, or left as it was. It must be empty, not
+there yet, or of this command's making. With --check nothing is written: the
+exit status is 1 if the folder is not what the same flags would write now.`,
+		Example: `  wildcard-egress istio --policy policy.yaml -o deploy/egress
+  kubectl apply -k deploy/egress`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	f.add(c.Flags())
+	return c
+}
+
+func (f *istioFlags) add(flags *pflag.FlagSet) {
+	flags.SortFlags = false
+	flags.StringVar(&f.policy, "policy", "", "the policy, a `FILE` (required)")
+	flags.StringVarP(&f.output, "output", "o", "", "write the files to `DIR`")
+	flags.StringVar(&f.check, "check", "", "compare with the files in `DIR`")
+	flags.StringVar(&f.Name, "name", f.Name, "`NAME` of the gateway and its objects")
+	flags.StringVar(&f.Namespace, "namespace", f.Namespace, "the gateway's `NAMESPACE`")
+	flags.StringSliceVar(&f.AppNamespaces, "app-namespace", f.AppNamespaces,
+		"`NAMESPACE` whose pods must go through the gateway; may be repeated")
+	flags.StringVar(&f.IstioNamespace, "istio-namespace", f.IstioNamespace, "istiod's `NAMESPACE`")
+	flags.StringVar(&f.ClusterDomain, "cluster-domain", f.ClusterDomain, "the cluster's DNS `DOMAIN`")
+	flags.StringVar(&f.Revision, "revision", f.Revision, "istiod's `REVISION` (default: the default one)")
+	flags.StringVar(&f.Image, "image", f.Image, "`IMAGE` with the module, of make image; a digest is best")
+	flags.StringVar((*string)(&f.Delivery), "delivery", string(f.Delivery),
+		"run that image, or mount it into Istio's own (Kubernetes 1.35): `image|mount`")
+	flags.StringVar((*string)(&f.PolicyBy), "policy-by", string(f.PolicyBy), "how the policy reaches the gateway, `configmap|ecds`")
+	flags.StringVar(&f.PolicyEditors, "policy-editors", f.PolicyEditors, "`GROUP` that may change the policy")
+	flags.StringVar((*string)(&f.API), "api", string(f.API), "whose Gateway describes the listener, `istio|gateway`")
+	flags.BoolVar(&f.NoEnvoyFilter, "no-envoyfilter", f.NoEnvoyFilter,
+		"put the listener into the gateway's bootstrap; AuthorizationPolicy and Telemetry do not reach it there")
+	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")
+	flags.Int32Var(&f.MaxReplicas, "max-replicas", f.MaxReplicas, "and `N` at most")
+	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway's listener; the Service has the policy's ports")
+}
+
+func (f *istioFlags) run(cmd *cobra.Command) error {
+	if f.output != "" && f.check != "" {
+		return fmt.Errorf("-o, --check: write or compare, not both")
+	}
+	if f.policy == "" {
+		return fmt.Errorf("--policy: name the policy's file")
+	}
+	name, text, err := readFile(cmd, f.policy)
+	if err != nil {
+		return fmt.Errorf("--policy: %w", err)
+	}
+	document, err := policy.Parse(name, text)
+	if err != nil {
+		return err
+	}
+	manifests, err := istio.Render(istio.Policy{Document: document, Text: text}, f.Options)
+	if err != nil {
+		return err
+	}
+	for _, note := range manifests.Notes {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note:", note)
+	}
+	switch {
+	case f.check != "":
+		stale, err := staleFiles(f.check, manifests.Files)
+		if err != nil || len(stale) == 0 {
+			return err
+		}
+		for _, name := range stale {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s: out of date\n", name)
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "render again, with the same flags and -o %s\n", f.check)
+		return errNegative
+	case f.output != "":
+		return replaceFolder(f.output, manifests.Files)
+	}
+	_, err = cmd.OutOrStdout().Write(manifests.Stream())
+	return err
+}
+
+// names returns the names of files, sorted.
+func names(files []istio.File) []string {
+	var n []string
+	for _, f := range files {
+		n = append(n, f.Name)
+	}
+	slices.Sort(n)
+	return n
+}

@@ -81,11 +81,16 @@ func TestEditsOfTheLegacyListenerResetStreams(t *testing.T) {
 func startEcho(t *testing.T, o testenv.Options) (*testenv.Env, *testenv.Site) {
 	t.Helper()
 	env := testenv.Start(t, o)
+	return env, addEcho(t, env)
+}
+
+func addEcho(t *testing.T, env *testenv.Env) *testenv.Site {
+	t.Helper()
 	site, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.example.net", "*.example.org"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return env, site
+	return site
 }
 
 // listenerStats are those that a change of listeners changes.

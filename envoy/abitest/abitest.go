@@ -1,0 +1,110 @@
+// Package abitest drives the hooks of package envoy as Envoy does, in a process
+// of its own: so that faults can be forced, orders of events tried that a real
+// Envoy rarely has, and all of it run under the sanitizers. Package envoy
+// cannot have such tests: `go test` knows no cgo, and its callbacks are Envoy's.
+package abitest
+
+// #include <stdlib.h>
+// #include "host.h"
+import "C"
+
+import (
+	"unsafe"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+)
+
+// Stop and Continue are what a hook may return to Envoy.
+const (
+	Stop     = C.STATUS_STOP_ITERATION
+	Continue = C.STATUS_CONTINUE
+)
+
+// Events of a connection, as Envoy numbers them.
+const (
+	RemoteClose = C.EVENT_REMOTE_CLOSE
+	LocalClose  = C.EVENT_LOCAL_CLOSE
+	Connected   = C.EVENT_CONNECTED
+)
+
+// Config is one filter_config in the fake Envoy.
+type Config struct{ c *C.struct_host_config }
+
+// NewConfig has the module make a configuration; nil: it refused.
+func NewConfig(text string) *Config {
+	b := C.CString(text)
+	defer C.free(unsafe.Pointer(b))
+	if c := C.host_config_new(b, C.size_t(len(text))); c != nil {
+		return &Config{c}
+	}
+	return nil
+}
+
+// End drops the listener's reference: the configuration ends with its last
+// connection. It must not be used any more.
+func (c *Config) End() { C.host_config_end(c.c) }
+
+// RunPosted runs what waits for the main thread.
+func (c *Config) RunPosted() { C.host_config_run_posted(c.c) }
+
+// LoseHandle takes the Go side away, as a bug of package envoy would.
+func (c *Config) LoseHandle() { C.host_config_lose_handle(c.c) }
+
+// Count is the value of the counter that was defined as the n-th.
+func (c *Config) Count(n int) int { return int(C.host_config_count(c.c, C.size_t(n))) }
+
+// Conn is one connection in the fake Envoy. Its worker is whoever calls.
+type Conn struct{ c *C.struct_host_conn }
+
+// Accept makes a connection, up to the new_connection hook.
+func (c *Config) Accept() *Conn { return &Conn{C.host_conn_new(c.c)} }
+
+// Append puts a chunk of its own behind what is in the read buffer.
+func (c *Conn) Append(b []byte) {
+	C.host_conn_append(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b)))
+}
+
+// Read is the read hook on all that is in the buffer. Continue empties it.
+func (c *Conn) Read(endStream bool) int { return int(C.host_conn_read(c.c, C.bool(endStream))) }
+
+// Event is the event hook.
+func (c *Conn) Event(event uint) { C.host_conn_event(c.c, C.uint(event)) }
+
+// Scheduled is the scheduled hook, as if it had been posted.
+func (c *Conn) Scheduled(id uint64) { C.host_conn_scheduled(c.c, C.uint64_t(id)) }
+
+// RunPosted runs what waits for the connection's worker.
+func (c *Conn) RunPosted() { C.host_conn_run_posted(c.c) }
+
+// Posted says how many deadlines and revocations wait for the worker.
+func (c *Conn) Posted() int {
+	n := 0
+	for id := range C.size_t(C.EVENT_IDS) {
+		n += int(C.host_conn_posted(c.c, id))
+	}
+	return n
+}
+
+// End drops the worker's reference: what still works on the connection has the
+// last one. It must not be used any more.
+func (c *Conn) End() { C.host_conn_end(c.c) }
+
+// Closed are the details of its end; ok: it has ended.
+func (c *Conn) Closed() (details string, ok bool) {
+	return C.GoString(&c.c.details[0]), bool(c.c.closed)
+}
+
+// CloseType is how the module closed it.
+func (c *Conn) CloseType() api.ConnectionCloseType { return api.ConnectionCloseType(c.c.close_type) }
+
+// Written is how many bytes the module wrote to the client.
+func (c *Conn) Written() int { return int(c.c.written) }
+
+// ReadDisabled is how often reading is disabled; tcp_proxy did it once.
+func (c *Conn) ReadDisabled() int { return int(c.c.read_disabled) }
+
+// State is the filter state, as key=value with a comma behind each.
+func (c *Conn) State() string { return C.GoString(&c.c.state[0]) }
+
+// Live is how many filters and configurations have not ended.
+func Live() (filters, configs int) { return int(C.host_live_filters()), int(C.host_live_configs()) }

@@ -1,0 +1,123 @@
+// The callbacks of Envoy that package envoy uses.
+#include <stdio.h>
+#include <string.h>
+
+#include "host.h"
+#include "references.h"
+
+static struct host_conn* conn_of(void* filter) { return filter; }
+static struct host_config* config_of(void* config) { return config; }
+
+void envoy_dynamic_module_callback_log(unsigned level, module_buffer message) { (void)level, (void)message; }
+bool envoy_dynamic_module_callback_log_enabled(unsigned level) { return level >= LOG_INFO; }
+
+size_t envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(void* filter) {
+  return conn_of(filter)->chunk_count;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks(void* filter, envoy_buffer* chunks) {
+  struct host_conn* c = conn_of(filter);
+  for (size_t i = 0; i < c->chunk_count; i++) {
+    envoy_buffer chunk = {c->chunks[i].data, c->chunks[i].length};
+    chunks[i] = chunk;
+  }
+  return true;
+}
+
+void envoy_dynamic_module_callback_network_filter_write(void* filter, module_buffer data, bool end_stream) {
+  struct host_conn* c = conn_of(filter);
+  c->written += data.length;
+  envoy_dynamic_module_on_network_filter_write(c, c->module, data.length, end_stream);
+}
+
+// As Envoy: the event comes before this returns, and none for what is closed.
+void envoy_dynamic_module_callback_network_filter_close_with_details(void* filter, unsigned close_type,
+                                                                     module_buffer details) {
+  struct host_conn* c = conn_of(filter);
+  snprintf(c->details, sizeof c->details, "%.*s", (int)details.length, details.ptr);
+  c->close_type = close_type;
+  if (c->closed) return;
+  c->closed = true;
+  envoy_dynamic_module_on_network_filter_event(c, c->module, EVENT_LOCAL_CLOSE);
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_requested_server_name(void* filter, envoy_buffer* name) {
+  (void)filter, (void)name;
+  return false;
+}
+
+size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter) {
+  (void)filter;
+  return 1;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(void* filter, envoy_buffer* sans) {
+  (void)filter;
+  envoy_buffer san = {"spiffe://td/ns/x/sa/y", 21};
+  sans[0] = san;
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter, module_buffer key,
+                                                                  module_buffer value) {
+  struct host_conn* c = conn_of(filter);
+  size_t used = strlen(c->state);
+  snprintf(c->state + used, sizeof c->state - used, "%.*s=%.*s,", (int)key.length, key.ptr, (int)value.length,
+           value.ptr);
+  return true;
+}
+
+void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(void* filter, module_buffer name_space,
+                                                                             const key_value_pair* entries,
+                                                                             size_t count) {
+  (void)filter, (void)name_space;
+  static volatile unsigned char sum;  // read every byte: they must be there
+  for (size_t i = 0; i < count; i++) {
+    for (size_t j = 0; j < entries[i].key_length; j++) sum ^= (unsigned char)entries[i].key_ptr[j];
+    for (size_t j = 0; j < entries[i].value_length; j++) sum ^= (unsigned char)entries[i].value_ptr[j];
+  }
+}
+
+bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter) {
+  return conn_of(filter)->read_disabled == 0;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_read_disable(void* filter, bool disable) {
+  conn_of(filter)->read_disabled += disable ? 1 : -1;
+  return 0;
+}
+
+uint32_t envoy_dynamic_module_callback_network_filter_get_worker_index(void* filter) {
+  (void)filter;
+  return 0;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_config_define_counter(void* config, module_buffer name,
+                                                                            size_t* id) {
+  (void)name;
+  *id = config_of(config)->counters++;
+  return METRICS_SUCCESS;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_config_define_gauge(void* config, module_buffer name,
+                                                                          size_t* id) {
+  (void)name;
+  *id = config_of(config)->gauges++;
+  return METRICS_SUCCESS;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_increment_counter(void* filter, size_t id, uint64_t value) {
+  conn_of(filter)->config->counts[id] += value;
+  return METRICS_SUCCESS;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_config_increment_counter(void* config, size_t id,
+                                                                               uint64_t value) {
+  config_of(config)->counts[id] += value;
+  return METRICS_SUCCESS;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config, size_t id, uint64_t value) {
+  config_of(config)->gauge_values[id] = value;
+  return METRICS_SUCCESS;
+}

@@ -1,0 +1,65 @@
+// An Envoy that is just large enough to drive the hooks of package envoy, with
+// the lifetimes of the real one: a filter and a configuration are destroyed on
+// the thread that drops the last reference to them.
+#ifndef WILDCARD_EGRESS_ABITEST_HOST_H
+#define WILDCARD_EGRESS_ABITEST_HOST_H
+
+#include "../abi.h"
+
+enum { METRICS = 64, CHUNKS = 64, TEXT = 256, EVENT_IDS = 4 };
+
+// A reference count as std::shared_ptr has: what is behind it ends with the
+// last strong one, the memory with the last weak one.
+struct references {
+  _Atomic int strong, weak;
+};
+
+struct host_config {
+  struct references references;
+  const void* module;  // what config_new returned
+  size_t counters;     // how many are defined
+  _Atomic uint64_t counts[METRICS];
+  size_t gauges;
+  _Atomic uint64_t gauge_values[METRICS];
+  _Atomic int posted;
+};
+
+struct host_conn {
+  struct references references;
+  struct host_config* config;
+  const void* module;  // what filter_new returned
+  // The read buffer.
+  struct {
+    char* data;
+    size_t length;
+  } chunks[CHUNKS];
+  size_t chunk_count;
+  // What the module did.
+  bool closed;
+  unsigned close_type;
+  char details[TEXT];
+  size_t written;
+  int read_disabled;  // 1 at first, as tcp_proxy has it
+  char state[TEXT];   // filter state: key=value,
+  _Atomic int posted[EVENT_IDS];
+};
+
+int host_live_filters(void);
+int host_live_configs(void);
+
+struct host_config* host_config_new(const char* config, size_t length);  // null: refused
+void host_config_end(struct host_config*);
+void host_config_run_posted(struct host_config*);
+void host_config_lose_handle(struct host_config*);  // a bug of package envoy
+uint64_t host_config_count(struct host_config*, size_t counter);
+
+struct host_conn* host_conn_new(struct host_config*);
+void host_conn_append(struct host_conn*, const char* data, size_t length);
+unsigned host_conn_read(struct host_conn*, bool end_stream);
+void host_conn_event(struct host_conn*, unsigned event);
+void host_conn_scheduled(struct host_conn*, uint64_t event_id);
+void host_conn_run_posted(struct host_conn*);
+int host_conn_posted(struct host_conn*, size_t event_id);
+void host_conn_end(struct host_conn*);  // the caller's reference; c is invalid behind it
+
+#endif

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
+	"time"
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
@@ -14,6 +15,10 @@ import (
 
 // module is what all filter_configs of this Envoy share.
 var module = newShared()
+
+// revokeDelay is for listener updates that Envoy refuses: a new policy that
+// stands in one is taken back right after it has come.
+const revokeDelay = 100 * time.Millisecond
 
 type shared struct {
 	policies livepolicy.Registry
@@ -36,6 +41,7 @@ func newShared() *shared {
 	s.policies.OnPanic = s.panicked
 	go func() {
 		for range s.revoke {
+			time.Sleep(revokeDelay)
 			s.revokeDoomed()
 		}
 	}()

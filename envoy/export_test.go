@@ -1,4 +1,4 @@
 package envoy
 
-// PlainServerName is the C reader of hellos.
-var PlainServerName = plainServerName
+// ReadHello is the C reader of hellos.
+var ReadHello = readHello

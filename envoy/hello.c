@@ -1,7 +1,7 @@
 // A strict reader of plain ClientHellos (RFC 8446 section 4.1.2). The rules are:
 //  - A cursor never passes its end; every length is checked before its bytes.
-//  - What is rare goes to Go: several records, ECH, more than 24 extension
-//    types above 63, anything that is not exactly as the RFCs have it.
+//  - What is rare goes to Go: several records, more than 24 extension types
+//    above 63, anything that is not exactly as the RFCs have it.
 // FuzzPlainHello holds it against package clienthello.
 #include "hello.h"
 
@@ -67,18 +67,26 @@ static bool pre_shared_key(struct cursor data) {
          items(binders, 0, 1, 0) && left(&data) == 0;
 }
 
-static bool host_name(struct cursor data, const uint8_t** name, size_t* length) {
+static bool encrypted_client_hello(struct cursor data) {
+  struct cursor ignored;
+  size_t form;
+  if (!number(&data, 1, &form)) return false;
+  if (form == 1) return left(&data) == 0;  // inner
+  return form == 0 && skip(&data, 5) && vector(&data, 2, &ignored) && vector(&data, 2, &ignored) && left(&data) == 0;
+}
+
+static bool host_name(struct cursor data, struct hello* h) {
   struct cursor list, host;
   size_t type;
   if (!only(data, 2, &list) || !number(&list, 1, &type) || type != 0 || !vector(&list, 2, &host) ||
       left(&list) != 0 || left(&host) == 0)
     return false;
-  *name = host.at;
-  *length = left(&host);
+  h->name = host.at;
+  h->name_length = left(&host);
   return true;
 }
 
-// well_formed checks what a TLS server would check; ECH goes to Go.
+// well_formed checks what a TLS server would check.
 static bool well_formed(size_t type, struct cursor data) {
   struct cursor list;
   switch (type) {
@@ -108,7 +116,7 @@ static bool well_formed(size_t type, struct cursor data) {
     case 41:
       return pre_shared_key(data);
     case 0xfe0d:
-      return false;
+      return encrypted_client_hello(data);
   }
   return true;
 }
@@ -134,7 +142,7 @@ static bool add(struct types* seen, size_t type) {
   return true;
 }
 
-static bool extensions(struct cursor list, const uint8_t** name, size_t* length) {
+static bool extensions(struct cursor list, struct hello* h) {
   struct types seen = {0};
   struct cursor data;
   size_t type;
@@ -142,8 +150,9 @@ static bool extensions(struct cursor list, const uint8_t** name, size_t* length)
   while (left(&list) > 0) {
     if (!number(&list, 2, &type) || !vector(&list, 2, &data) || !add(&seen, type)) return false;
     if (type == 41 && left(&list) > 0) return false;  // pre_shared_key comes last
+    if (type == 0xfe0d) h->ech = true;
     if (type == 0) {
-      named = host_name(data, name, length);
+      named = host_name(data, h);
       if (!named) return false;
     } else if (!well_formed(type, data)) {
       return false;
@@ -152,18 +161,18 @@ static bool extensions(struct cursor list, const uint8_t** name, size_t* length)
   return named;
 }
 
-bool hello_server_name(const uint8_t* bytes, size_t length, size_t max_bytes, const uint8_t** name,
-                       size_t* name_length) {
-  struct cursor in = {bytes, bytes + length}, record, hello, field, list;
+bool hello_read(const uint8_t* bytes, size_t length, size_t max_bytes, struct hello* h) {
+  struct cursor in = {bytes, bytes + length}, record, body, field, list;
   size_t type, version;
   if (!number(&in, 1, &type) || type != 22 || !number(&in, 2, &version) || version >> 8 != 3 ||
       !vector(&in, 2, &record) || left(&record) > 1 << 14 || left(&record) > max_bytes)
     return false;
-  if (!number(&record, 1, &type) || type != 1 || !only(record, 3, &hello)) return false;
-  if (!number(&hello, 2, &version) || version >> 8 != 3 || version < 0x0301 || !skip(&hello, 32)) return false;
-  if (!vector(&hello, 1, &field) || left(&field) > 32) return false;                            // session id
-  if (!vector(&hello, 2, &field) || left(&field) == 0 || left(&field) % 2 != 0) return false;   // cipher suites
-  if (!vector(&hello, 1, &field) || left(&field) == 0 || memchr(field.at, 0, left(&field)) == NULL)
+  if (!number(&record, 1, &type) || type != 1 || !only(record, 3, &body)) return false;
+  if (!number(&body, 2, &version) || version >> 8 != 3 || version < 0x0301 || !skip(&body, 32)) return false;
+  if (!vector(&body, 1, &field) || left(&field) > 32) return false;                            // session id
+  if (!vector(&body, 2, &field) || left(&field) == 0 || left(&field) % 2 != 0) return false;   // cipher suites
+  if (!vector(&body, 1, &field) || left(&field) == 0 || memchr(field.at, 0, left(&field)) == NULL)
     return false;  // compression methods, null among them
-  return only(hello, 2, &list) && extensions(list, name, name_length);
+  *h = (struct hello){0};
+  return only(body, 2, &list) && extensions(list, h);
 }

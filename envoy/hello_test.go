@@ -10,7 +10,7 @@ import (
 )
 
 // The C reader may refuse what it likes, but what it reads the Go parser must
-// read too, as the same name, with ECH never.
+// read too, as the same.
 func FuzzPlainHello(f *testing.F) {
 	for _, c := range hellos.All() {
 		f.Add(c.Bytes)
@@ -21,14 +21,14 @@ func FuzzPlainHello(f *testing.F) {
 func wantNotLaxer(t *testing.T, b []byte) {
 	t.Helper()
 	b = bytes.Clone(b) // an exact allocation, for the address sanitizer
-	name, ok := envoy.PlainServerName(b, clienthello.DefaultMaxBytes)
+	name, ech, ok := envoy.ReadHello(b, clienthello.DefaultMaxBytes)
 	if !ok {
 		return
 	}
 	parser := clienthello.Parser{}
 	hello, err := parser.Feed(b)
-	if err != nil || string(hello.ServerName) != name || hello.ECH {
-		t.Errorf("C reads %q, Go reads %q, %v, ECH %v in % x", name, hello.ServerName, err, hello.ECH, b)
+	if err != nil || string(hello.ServerName) != name || hello.ECH != ech {
+		t.Errorf("C reads %q, ECH %v; Go reads %q, ECH %v, %v in % x", name, ech, hello.ServerName, hello.ECH, err, b)
 	}
 }
 
@@ -47,8 +47,10 @@ func TestPlainHelloIsNeverLaxerForChangedBytes(t *testing.T) {
 
 // The cache is of use only if the hellos of real clients are plain to it.
 func TestPlainHelloReadsRealClients(t *testing.T) {
-	for name, hello := range map[string]hellos.Hello{"curl": hellos.Curl(hellos.Site)} {
-		if got, ok := envoy.PlainServerName(hellos.Whole(hello.Message()), clienthello.DefaultMaxBytes); !ok || got != hellos.Site {
+	for name, hello := range map[string]hellos.Hello{
+		"curl": hellos.Curl(hellos.Site), "Chrome": hellos.Chrome(hellos.Site), "Firefox": hellos.Firefox(hellos.Site),
+	} {
+		if got, _, ok := envoy.ReadHello(hellos.Whole(hello.Message()), clienthello.DefaultMaxBytes); !ok || got != hellos.Site {
 			t.Errorf("%s: read %q, %v; want %s", name, got, ok, hellos.Site)
 		}
 	}
@@ -57,7 +59,7 @@ func TestPlainHelloReadsRealClients(t *testing.T) {
 func TestPlainHelloKeepsToTheLimit(t *testing.T) {
 	message := hellos.Curl(hellos.Site).Message()
 	for limit, want := range map[int]bool{len(message): true, len(message) - 1: false} {
-		if _, ok := envoy.PlainServerName(hellos.Whole(message), limit); ok != want {
+		if _, _, ok := envoy.ReadHello(hellos.Whole(message), limit); ok != want {
 			t.Errorf("limit %d of %d bytes: read %v, want %v", limit, len(message), ok, want)
 		}
 	}

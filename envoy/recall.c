@@ -1,6 +1,6 @@
 // The decision cache: a table for each worker, so without locks. The rules are:
-//  - An entry is for a key (caller, outer server name, server name as sent) and
-//    a generation of the policy; another generation makes it void.
+//  - An entry is for a key (caller, outer server name, server name as sent, ECH
+//    or not) and a generation of the policy; another generation makes it void.
 //  - The generation is read before Go decides, so that a policy which came
 //    meanwhile voids the entry at once.
 //  - Only connections that were let through are kept: refusals are logged.
@@ -62,22 +62,21 @@ static uint64_t hash(const char* bytes, size_t length) {  // FNV-1a
 // make_key fails for all that is not plain: Go decides that.
 static bool make_key(struct conn* c, struct table* t) {
   envoy_buffer chunks[8], san = {NULL, 0};
-  const uint8_t* name;
-  size_t name_length, count = conn_chunk_count(c);
+  struct hello hello;
+  size_t count = conn_chunk_count(c);
   if (count == 0 || count > sizeof chunks / sizeof chunks[0] || !conn_chunks(c, chunks)) return false;
-  if (!hello_server_name((const uint8_t*)chunks[0].ptr, chunks[0].length, c->config->max_hello_bytes, &name,
-                         &name_length) ||
-      name_length > MAX_NAME)
+  if (!hello_read((const uint8_t*)chunks[0].ptr, chunks[0].length, c->config->max_hello_bytes, &hello) ||
+      hello.name_length > MAX_NAME)
     return false;
   size_t sans = conn_uri_san_count(c);
   if (sans > 1 || (sans == 1 && !conn_uri_sans(c, &san)) || san.length > MAX_PRINCIPAL) return false;
   envoy_buffer outer = conn_requested_server_name(c);
   if (outer.length > MAX_NAME) return false;
   t->key_length = 0;
-  append(t, (const char*)name, name_length);
+  append(t, (const char*)hello.name, hello.name_length);
   append(t, outer.ptr, outer.length);
   append(t, san.ptr, san.length);
-  t->key[t->key_length++] = (char)sans;
+  t->key[t->key_length++] = (char)(sans | (size_t)hello.ech << 1);
   t->hash = hash(t->key, t->key_length);
   return true;
 }

@@ -18,7 +18,7 @@ type effects struct {
 }
 
 // Remember says that the decision depends on nothing but the server name as
-// sent, the URI SANs, the outer server name, and what Config.SetLimits tells of:
+// sent, whether there is ECH, the URI SANs, the outer server name, and what Config.SetLimits tells of:
 // connections with the same may go the same way without asking the filter. It
 // concerns a connection that is let through.
 func (c *Conn) Remember() { c.effects.remember = true }
@@ -46,13 +46,12 @@ func join(texts []string) (string, []C.uint32_t) {
 
 func first(numbers []C.uint32_t) *C.uint32_t { return unsafe.SliceData(numbers) }
 
-// plainServerName is the C reader of hellos, for the fuzz test that holds it
+// readHello is the C reader of hellos, for the fuzz test that holds it
 // against package clienthello.
-func plainServerName(hello []byte, maxBytes int) (name string, ok bool) {
-	var at *C.uint8_t
-	var length C.size_t
-	if !C.hello_server_name((*C.uint8_t)(unsafe.SliceData(hello)), C.size_t(len(hello)), C.size_t(maxBytes), &at, &length) {
-		return "", false
+func readHello(hello []byte, maxBytes int) (name string, ech, ok bool) {
+	var h C.struct_hello
+	if !C.hello_read((*C.uint8_t)(unsafe.SliceData(hello)), C.size_t(len(hello)), C.size_t(maxBytes), &h) {
+		return "", false, false
 	}
-	return C.GoStringN((*C.char)(unsafe.Pointer(at)), C.int(length)), true
+	return C.GoStringN((*C.char)(unsafe.Pointer(h.name)), C.int(h.name_length)), bool(h.ech), true
 }

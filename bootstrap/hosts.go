@@ -6,6 +6,7 @@ import (
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
 // Hosts is what a listener can tell of a policy: the server names that some
@@ -34,7 +35,11 @@ func inspectTLS(l *listenerv3.Listener) {
 	l.ListenerFilters = []*listenerv3.ListenerFilter{{
 		Name: "envoy.filters.listener.tls_inspector",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{
-			TypedConfig: pack(&tlsinspectorv3.TlsInspector{}),
+			TypedConfig: pack(&tlsinspectorv3.TlsInspector{
+				// As istiod has it. Envoy's own 64 KiB for each connection are
+				// for the largest hellos; the buffer grows when one comes.
+				InitialReadBufferSize: wrapperspb.UInt32(512),
+			}),
 		},
 	}}
 	l.ListenerFiltersTimeout = durationpb.New(handshakeTimeout)

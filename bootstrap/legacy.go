@@ -25,6 +25,9 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	cache.DnsLookupFamily = clusterv3.Cluster_V4_ONLY
 
 	outer := c.listener("egress")
+	if c.TLS != nil {
+		inspectTLS(outer) // istiod adds it, since the outer TLS has ALPN
+	}
 	outer.FilterChains = c.outerChain(TCPProxy(sniCluster))
 
 	inner := c.listener(sniListener)

@@ -46,7 +46,12 @@ func (e *Env) findFiles(ctx context.Context) (err error) {
 		e.closers = append(e.closers, func() error { return os.RemoveAll(o.Dir) })
 	}
 	e.Dir = o.Dir
-	e.PolicyFile = filepath.Join(o.Dir, "policy.yaml")
+	// A folder of its own, as a ConfigMap's mount is: the module watches it, and
+	// each write to an access log beside the policy would wake the module.
+	e.PolicyFile = filepath.Join(o.Dir, "policy", "policy.yaml")
+	if err := os.MkdirAll(filepath.Dir(e.PolicyFile), 0o700); err != nil {
+		return err
+	}
 	return e.WritePolicy(o.Policy)
 }
 

@@ -61,7 +61,8 @@ func (w *world) startProxy(ctx context.Context, name string, s setup) (*proxy, e
 }
 
 func (w *world) bootstrap(name string, s setup) (*bootstrapv3.Bootstrap, error) {
-	file, err := w.write("policy.yaml", []byte(s.policy))
+	// Not beside the access logs: the module watches the policy's folder.
+	file, err := w.write("policy/policy.yaml", []byte(s.policy))
 	if err != nil {
 		return nil, err
 	}

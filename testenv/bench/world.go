@@ -99,6 +99,9 @@ func (w *world) startDNS() (err error) {
 func (w *world) write(name string, content []byte) (string, error) {
 	path := filepath.Join(w.dir, name)
 	next := path + ".next"
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return "", err
+	}
 	if err := os.WriteFile(next, content, 0o600); err != nil {
 		return "", err
 	}

@@ -100,7 +100,7 @@ func TestPanicAroundAConfigurationEndsIt(t *testing.T) {
 			if config != nil {
 				config.End()
 			}
-			tt.script.host.SetDeadline(time.Second)
+			tt.script.host.SetLimits(envoy.Limits{Deadline: time.Second})
 			if tt.script.host.OnMain(func() {}) {
 				t.Error("OnMain accepts a task for a configuration that has ended")
 			}

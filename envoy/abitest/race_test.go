@@ -62,7 +62,7 @@ func TestDeadlinesRaceTheEndsOfTheirConnections(t *testing.T) {
 	var expired atomic.Int64
 	s := &script{deadline: func(conn *envoy.Conn) { expired.Add(1); conn.Close("late", api.NoFlush) }}
 	config := start(t, s)
-	s.host.SetDeadline(50 * time.Microsecond)
+	s.host.SetLimits(envoy.Limits{Deadline: 50 * time.Microsecond})
 	work(config, func(random *rand.Rand, conn *abitest.Conn) {
 		if random.IntN(4) == 0 {
 			conn.Append([]byte("x"))
@@ -115,7 +115,7 @@ func TestConfigurationsEndWhileTheyAreTold(t *testing.T) {
 		for range workers {
 			telling.Go(func() {
 				for s.host.OnMain(func() {}) {
-					s.host.SetDeadline(time.Second)
+					s.host.SetLimits(envoy.Limits{Deadline: time.Second})
 				}
 			})
 		}
@@ -133,7 +133,7 @@ func TestDeadlineComesOnceAndInTime(t *testing.T) {
 	const limit = 100 * time.Millisecond
 	s := &script{deadline: func(conn *envoy.Conn) { conn.Close("late", api.NoFlush) }}
 	config := start(t, s)
-	s.host.SetDeadline(limit)
+	s.host.SetLimits(envoy.Limits{Deadline: limit})
 	unconnected := config.Accept()
 	begin := time.Now()
 	conn := open(config)

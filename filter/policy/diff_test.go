@@ -84,6 +84,11 @@ func TestCompare(t *testing.T) {
 			new:  rules("- {name: a, hosts: [a.com, 'mirror-*.a.com']}"),
 			want: []string{"mirror-*.a.com any 443 deny -> allow", "mirror-*.a.com any unknown deny -> allow"},
 		},
+		"wildcard that a glob further up denies in part": {
+			old:  rules("- {name: a, hosts: ['*.a.b.com']}\n- {name: b, action: deny, hosts: ['x**.b.com']}"),
+			new:  rules("- {name: b, action: deny, hosts: ['x**.b.com']}"),
+			want: []string{"*.a.b.com any 443 allow -> deny", "*.a.b.com any unknown allow -> deny"},
+		},
 		"overlap of two globs": {
 			old:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com']}"),
 			new:  rules("- {name: a, hosts: ['a*.a.com']}\n- {name: b, action: deny, hosts: ['*b.a.com'], ports: [80]}"),

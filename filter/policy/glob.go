@@ -146,14 +146,11 @@ func (e *expander) product(heads, tails []string) []string {
 	return product
 }
 
-// join puts two globs in a row. Where stars meet, as in "{a*,b}*", the wider
-// one stands for both: two single stars are not "**".
+// join puts two globs in a row. Where single stars meet, as in "{a*,b}*", one
+// says as much: two would be "**".
 func join(head, tail string) string {
-	switch {
-	case !strings.HasSuffix(head, "*") || !strings.HasPrefix(tail, "*"):
-		return head + tail
-	case strings.HasSuffix(head, "**"):
-		return head + strings.TrimLeft(tail, "*")
+	if strings.HasPrefix(tail, "*") {
+		head = strings.TrimSuffix(head, "*")
 	}
-	return strings.TrimSuffix(head, "*") + tail
+	return head + tail
 }

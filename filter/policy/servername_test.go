@@ -28,6 +28,8 @@ func TestParseServerName(t *testing.T) {
 		"digits in front":             {"1.2.3.4.example.com", "1.2.3.4.example.com"},
 		"number-like but for one":     {"127.0.0.1a", "127.0.0.1a"},
 		"hexadecimal without 0x":      {"a.ff", "a.ff"},
+		"almost hexadecimal":          {"a.0xfg", "a.0xfg"},
+		"almost hexadecimal, hyphen":  {"a.0x-f", "a.0x-f"},
 		"longest label":               {label63 + ".com", label63 + ".com"},
 		"longest name":                {name253, name253},
 		"longest name with a dot":     {name253 + ".", name253},

@@ -182,7 +182,7 @@ func TestZeroPolicyDenies(t *testing.T) {
 // under the same domain.
 func TestDecideAmongManyHosts(t *testing.T) {
 	host := func(i int) string {
-		return fmt.Sprintf("www.%s%04d.example.com", []string{"short", "a-label-beyond-a-node-"}[i%2], i)
+		return fmt.Sprintf("%s%04d.example.com", []string{"short", "a-label-beyond-a-node-"}[i%2], i)
 	}
 	var text strings.Builder
 	text.WriteString("version: 1\nrules:\n- name: a\n  hosts:\n")

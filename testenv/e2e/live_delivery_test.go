@@ -54,7 +54,7 @@ func startDelivery(t *testing.T, d *delivery, policy string, args ...string) {
 			}
 		})
 	}
-	d.env, _ = startEcho(t, testenv.Options{Policy: "version: 1\nrules: [{name: unused, hosts: [unused.test]}]", WithoutSidecar: true,
+	d.env, _ = startEcho(t, testenv.Options{Policy: "version: 1\nrules: [{name: unused, hosts: [unused.test]}]", WithoutSidecar: true, Concurrency: 2,
 		GatewayFlags: []string{"--lds", d.file("listeners.yaml")}, GatewayArgs: args,
 		EditGateway: func(yaml []byte) ([]byte, error) {
 			var b bootstrapv3.Bootstrap

@@ -1,0 +1,126 @@
+package e2e_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"wildcard-egress/testenv"
+)
+
+// bigPolicy has 10,000 hosts beside those of the streams; i makes it another.
+func bigPolicy(i int) string {
+	var text strings.Builder
+	text.WriteString(policyOf(live))
+	for rule := range 100 {
+		fmt.Fprintf(&text, "- name: big%d\n  hosts:\n", rule)
+		for host := range 100 {
+			fmt.Fprintf(&text, "  - '*.h%d-%d-%d.example.org'\n", rule, host, i)
+		}
+	}
+	return text.String()
+}
+
+func reloads() int {
+	if long {
+		return 1000
+	}
+	return 12
+}
+
+// Memory is compared from one round to the next: allocators keep what they had.
+func TestReloadsOfABigPolicyDoNotGrowTheMemory(t *testing.T) {
+	t.Run("file", func(t *testing.T) {
+		env, _ := startEcho(t, testenv.Options{Policy: bigPolicy(0), WithoutSidecar: true})
+		wantNoGrowth(t, env, func(policy string) { edit(t, env, policy) })
+	})
+	t.Run("ECDS", func(t *testing.T) {
+		d := ecdsFile(t)
+		startDelivery(t, d, bigPolicy(0))
+		wantNoGrowth(t, d.env, func(policy string) { d.deliver(t, policy) })
+	})
+}
+
+func wantNoGrowth(t *testing.T, env *testenv.Env, reload func(policy string)) {
+	t.Helper()
+	openStreams(t, env, 5, "live.example.net") // they hold the first configuration
+	var resident [3]int64
+	n := 0
+	began := time.Now()
+	for round := range resident {
+		for range reloads() {
+			n++
+			reload(bigPolicy(n))
+		}
+		resident[round] = residentBytes(t, env)
+	}
+	t.Logf("10,000 hosts: %d MB resident after %d reloads, then %d and %d MB after as many more; %v per reload",
+		resident[0]>>20, reloads(), resident[1]>>20, resident[2]>>20, (time.Since(began) / time.Duration(n)).Round(time.Millisecond))
+	if growth := float64(resident[2]) / float64(resident[1]); growth > 1.1 {
+		t.Errorf("the memory grew by %.0f%% in the last round, want 10%% at most", 100*(growth-1))
+	}
+}
+
+func residentBytes(t *testing.T, env *testenv.Env) int64 {
+	t.Helper()
+	usage, err := env.Gateway.Usage()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return usage.ResidentBytes
+}
+
+// Connections of rules with on_revoke: keep are not tracked; this is what the
+// others pay. Only the long run has connections enough for a figure.
+func TestTrackedConnectionsCostLittle(t *testing.T) {
+	n, rounds := 500, 2
+	if long {
+		n, rounds = manyConnections(), 4
+	}
+	costs := map[string]cost{}
+	envs := map[string]*testenv.Env{}
+	for _, onRevoke := range []string{"keep", "close"} {
+		envs[onRevoke], _ = startEcho(t, testenv.Options{Policy: policyOf(rule("live", "*.live.example.net", onRevoke)),
+			WithoutSidecar: true, Plain: true, GatewayFlags: []string{"--max-connections", "9600"}})
+	}
+	for range rounds { // the last one counts: by then the allocators have what they need
+		for onRevoke, env := range envs {
+			costs[onRevoke] = costOfStreams(t, env, n)
+			t.Logf("%d connections, on_revoke %s: %d bytes and %v of CPU each", n, onRevoke, costs[onRevoke].bytes, costs[onRevoke].cpu)
+		}
+	}
+	if more := costs["close"].bytes - costs["keep"].bytes; more > 4096 {
+		t.Errorf("a tracked connection has %d bytes more, want less than a page", more)
+	}
+}
+
+// cost is what one connection costs the gateway.
+type cost struct {
+	bytes int64 // resident
+	cpu   time.Duration
+}
+
+// costOfStreams opens n streams and closes them.
+func costOfStreams(t *testing.T, env *testenv.Env, n int) cost {
+	t.Helper()
+	before := cost{residentBytes(t, env), cpu(t, env, "")}
+	streams := openStreams(t, env, n, "live.example.net")
+	after := cost{residentBytes(t, env), cpu(t, env, "")}
+	for _, s := range streams {
+		s.conn.Close()
+	}
+	wantNoneLeft(t, env)
+	return cost{(after.bytes - before.bytes) / int64(n), (after.cpu - before.cpu) / time.Duration(n)}
+}
+
+// wantNoneLeft waits until the gateway has no connection to a site any more.
+func wantNoneLeft(t *testing.T, env *testenv.Env) {
+	t.Helper()
+	within(t, 10*time.Second, func() error {
+		if active := stat(t, env, "cluster.dynamic_forward_proxy.upstream_cx_active"); active != 0 {
+			return fmt.Errorf("%d connections are left", active)
+		}
+		return nil
+	})
+}

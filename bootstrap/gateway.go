@@ -29,7 +29,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		inspectTLS(listener)
 	}
 	listener.FilterChains = c.outerChain(
-		PolicyFilter(policyFile, c.UpstreamPort, c.RequirePolicyAtStart),
+		PolicyFilter(policyFile, ModuleSettings{c.UpstreamPort, c.RequirePolicyAtStart, c.DecisionCache}),
 		SNIFilter(cache, c.UpstreamPort),
 		ReadAheadTCPProxy(ForwardProxyName),
 	)

@@ -16,19 +16,32 @@ import (
 
 const moduleFilterName = "envoy.filters.network.dynamic_modules"
 
+// ModuleSettings are the module's own, beside the policy. The zero value leaves
+// all to the module.
+type ModuleSettings struct {
+	// UpstreamPort, unless 0, takes the place of the rules' ports.
+	UpstreamPort uint16
+	// RequirePolicyAtStart has Envoy refuse the listener while there is no good
+	// policy, where it would deny everything.
+	RequirePolicyAtStart bool
+	// DecisionCache, unless nil, is how many decisions each worker keeps.
+	DecisionCache *uint32
+}
+
 // PolicyFilter returns the filter of this project. policyFile is the path where
-// the module reads the policy and watches it. upstreamPort, unless 0, takes the
-// place of the rules' ports. requireAtStart has Envoy refuse the listener while
-// there is no good policy, where it would deny everything.
-func PolicyFilter(policyFile string, upstreamPort uint16, requireAtStart bool) *listenerv3.Filter {
+// the module reads the policy and watches it.
+func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	config := &structpb.Struct{Fields: map[string]*structpb.Value{
 		"policy_file": structpb.NewStringValue(policyFile),
 	}}
-	if upstreamPort != 0 {
-		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(upstreamPort))
+	if s.UpstreamPort != 0 {
+		config.Fields["upstream_port"] = structpb.NewNumberValue(float64(s.UpstreamPort))
 	}
-	if requireAtStart {
+	if s.RequirePolicyAtStart {
 		config.Fields["require_policy_at_start"] = structpb.NewBoolValue(true)
+	}
+	if s.DecisionCache != nil {
+		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))
 	}
 	return networkFilter(moduleFilterName, moduleFilter(config))
 }

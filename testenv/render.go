@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -12,6 +13,8 @@ import (
 )
 
 // render asks the built command for a bootstrap, as an operator does.
+// TESTENV_DECISION_CACHE sets the gateways' decision cache, so that a whole suite
+// can run without it.
 func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate, log *AccessLog, flags ...string) ([]byte, error) {
 	args := []string{
 		"--policy", e.PolicyFile,
@@ -22,6 +25,9 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 		"--upstream-port", strconv.Itoa(int(e.Upstream.Port())),
 		"--address-guard", "off", // the sites are on loopback addresses
 		"--envoy-version", e.envoyVersion[:strings.LastIndex(e.envoyVersion, ".")],
+	}
+	if n := os.Getenv("TESTENV_DECISION_CACHE"); n != "" && kind == "gateway" {
+		args = append(args, "--decision-cache", n)
 	}
 	if !e.options.Plain {
 		cert, key, err := WriteFiles(identity, e.Dir, kind)

@@ -35,6 +35,7 @@ libwildcard_egress.so.`,
 func newGatewayCommand() *cobra.Command {
 	f := &bootstrapFlags{}
 	var require bool
+	var decisionCache uint32
 	c := &cobra.Command{
 		Use:   "gateway --policy FILE",
 		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
@@ -50,6 +51,9 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 				return err
 			}
 			config.RequirePolicyAtStart = require
+			if cmd.Flags().Changed("decision-cache") {
+				config.DecisionCache = &decisionCache
+			}
 			if _, err := f.hosts(); err != nil {
 				what := "denies everything"
 				if require {
@@ -64,6 +68,8 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 	f.addLDS(c.Flags())
 	c.Flags().BoolVar(&require, "require-policy-at-start", false,
 		"refuse to start without a good policy, instead of denying everything until there is one")
+	c.Flags().Uint32Var(&decisionCache, "decision-cache", 0,
+		"how many decisions each worker keeps (the module's default is 4096); 0: none, every connection asks the policy")
 	return c
 }
 

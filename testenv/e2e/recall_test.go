@@ -1,0 +1,114 @@
+package e2e_test
+
+import (
+	"fmt"
+	"testing"
+
+	"wildcard-egress/testenv"
+)
+
+const (
+	hit  = "wildcard_egress.decision_cache_hit"
+	miss = "wildcard_egress.decision_cache_miss"
+)
+
+func startRecalling(t *testing.T, policy string, sites ...string) *testenv.Env {
+	t.Helper()
+	return testenv.Start(t, testenv.Options{Policy: policy, WithoutSidecar: true, Sites: sites,
+		GatewayFlags: []string{"--decision-cache", "64"}})
+}
+
+// What is recalled looks like what was decided: the same upstream, log line and
+// counters.
+func TestRecalledDecisionIsTheSame(t *testing.T) {
+	env := startRecalling(t, perWorkload, "en.wikipedia.org", "cloud.ibm.com")
+	want := map[string]string{"rule": "everybody", "reason": "", "decision": "allow", "principal": testenv.AppID,
+		"server_name": "en.wikipedia.org", "shadow_rule": "trial-of-a-ban", "shadow_decision": "deny"}
+	for range 3 {
+		wantDecision(t, env, env.App(), "en.wikipedia.org", want)
+	}
+	env.WantStat(t, miss, 1)
+	env.WantStat(t, hit, 2)
+	env.WantStat(t, "wildcard_egress.allowed", 3)
+	env.WantStat(t, "wildcard_egress.shadow_denied", 3)
+
+	// Another caller, another outer server name: asked anew.
+	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments}, "cloud.ibm.com", map[string]string{"rule": "payments", "reason": ""})
+	wantDecision(t, env, env.App(), "cloud.ibm.com", map[string]string{"reason": "no_rule"})
+	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.TwoIDs}, "cloud.ibm.com", map[string]string{"reason": "no_rule"})
+	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments, ServerName: "outbound_.22_.v_.x"}, "cloud.ibm.com",
+		map[string]string{"reason": "no_rule"})
+	env.WantStat(t, hit, 2)
+}
+
+func TestRefusalsAreNotRecalled(t *testing.T) {
+	env := startRecalling(t, wikipedia, "en.wikipedia.org", "cloud.ibm.com")
+	for range 3 {
+		wantDecision(t, env, env.App(), "cloud.ibm.com", map[string]string{"reason": "no_rule"})
+	}
+	env.WantStat(t, hit, 0)
+	env.WantStat(t, "wildcard_egress.denied.no_rule", 3)
+}
+
+// A policy that came makes all older decisions void at once.
+func TestNewPolicyVoidsRecalledDecisions(t *testing.T) {
+	env := startRecalling(t, wikipedia, "en.wikipedia.org")
+	for version := range int64(20) {
+		want := map[string]string{"reason": "", "rule": "wikipedia"}
+		if version%2 == 1 {
+			want = map[string]string{"reason": "no_rule"}
+		}
+		wantDecision(t, env, env.App(), "en.wikipedia.org", want)
+		wantDecision(t, env, env.App(), "en.wikipedia.org", want)
+		next := wikipedia
+		if version%2 == 0 {
+			next = fmt.Sprintf("version: 1\nrules: [{name: other, hosts: [v%d.example.com]}]", version)
+		}
+		if err := env.WritePolicy(next); err != nil {
+			t.Fatal(err)
+		}
+		env.WantStat(t, "wildcard_egress.policy_loaded", version+2)
+	}
+}
+
+// A connection that a later policy may have to end is not recalled: it must be
+// tracked, and that is Go's.
+func TestRevocableDecisionsAreNotRecalled(t *testing.T) {
+	env := startRecalling(t, "version: 1\nrules: [{name: closing, hosts: [en.wikipedia.org], on_revoke: close}]", "en.wikipedia.org")
+	for range 3 {
+		wantDecision(t, env, env.App(), "en.wikipedia.org", map[string]string{"rule": "closing", "reason": ""})
+	}
+	env.WantStat(t, hit, 0)
+}
+
+// More names than the cache has room for, from several workers at once.
+func TestCacheOverflowsToAsking(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, Plain: true, WithoutSidecar: true, Concurrency: 2,
+		Sites: []string{"unused.test"}, GatewayFlags: []string{"--decision-cache", "4"}})
+	if _, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.wikipedia.org"}, Serve: greetAndClose}); err != nil {
+		t.Fatal(err)
+	}
+	failIfAny(t, "of 400 connections failed", inParallel(400, 8, func(i int) error {
+		conn, err := env.DialGateway(testenv.Outer{})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.Write(hello(fmt.Sprintf("site-%d.wikipedia.org", i%16))); err != nil {
+			return err
+		}
+		_, err = conn.Read(make([]byte, 1))
+		return err
+	}))
+	env.WantStat(t, "wildcard_egress.allowed", 400)
+	env.WantAlive(t)
+}
+
+func TestCacheCanBeSwitchedOff(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--decision-cache", "0"}})
+	for range 2 {
+		wantDecision(t, env, env.App(), "en.wikipedia.org", map[string]string{"rule": "wikipedia", "reason": ""})
+	}
+	env.WantStat(t, hit, 0)
+	env.WantStat(t, miss, 0)
+}

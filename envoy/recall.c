@@ -100,10 +100,10 @@ static bool matches(const struct entry* e, const struct table* t) {
 
 bool recall(struct conn* c) {
   struct config* config = c->config;
-  if (config->recall_slots == 0 || c->seen != 0 || host_log_enabled(LOG_DEBUG)) return false;
-  struct table* t = table_of(c);
+  struct table* t = config->recall_slots == 0 ? NULL : table_of(c);
   if (t == NULL) return false;
-  t->conn = NULL;
+  t->conn = NULL;  // before any return: a later connection may have the address of an earlier one
+  if (c->seen != 0 || host_log_enabled(LOG_DEBUG)) return false;
   t->generation = config->generation;
   if (!make_key(c, t)) return false;
   t->conn = c;

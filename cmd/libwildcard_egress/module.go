@@ -74,26 +74,32 @@ func (f *factory) setLimits() {
 }
 
 // changed hears of each attempt to change a policy, on the thread that made it.
+// What makes the change hold comes first: a panic in the rest is a bug that must
+// leave no decision of the older policy in force.
 func (s *shared) changed(c livepolicy.Change) {
-	envoy.Fault("policy_changed")
-	s.report(c)
-	s.mu.Lock()
-	if c.Refused != nil {
-		s.rejected++
-	}
-	if c.Changed {
-		s.loaded++
-	}
-	for f := range s.factories {
-		f.setLimits()
-	}
-	s.mu.Unlock()
-	s.announce()
+	s.apply(c)
 	if c.Changed {
 		select {
 		case s.revoke <- struct{}{}:
 		default: // it is to look already
 		}
+	}
+	envoy.Fault("policy_changed")
+	s.report(c)
+	s.announce()
+}
+
+func (s *shared) apply(c livepolicy.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.factories {
+		f.setLimits()
+	}
+	if c.Refused != nil {
+		s.rejected++
+	}
+	if c.Changed {
+		s.loaded++
 	}
 }
 

@@ -12,6 +12,8 @@ import (
 	"unsafe"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+
+	"wildcard-egress/envoy"
 )
 
 // Stop and Continue are what a hook may return to Envoy.
@@ -26,6 +28,9 @@ const (
 	LocalClose  = C.EVENT_LOCAL_CLOSE
 	Connected   = C.EVENT_CONNECTED
 )
+
+// SetLogLevel is Envoy's log level; Info at first.
+func SetLogLevel(level envoy.Level) { C.host_set_log_level(C.uint(level)) }
 
 // Config is one filter_config in the fake Envoy.
 type Config struct{ c *C.struct_host_config }

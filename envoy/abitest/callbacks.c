@@ -9,7 +9,10 @@ static struct host_conn* conn_of(void* filter) { return filter; }
 static struct host_config* config_of(void* config) { return config; }
 
 void envoy_dynamic_module_callback_log(unsigned level, module_buffer message) { (void)level, (void)message; }
-bool envoy_dynamic_module_callback_log_enabled(unsigned level) { return level >= LOG_INFO; }
+
+static _Atomic unsigned log_level = LOG_INFO;
+void host_set_log_level(unsigned level) { log_level = level; }
+bool envoy_dynamic_module_callback_log_enabled(unsigned level) { return level >= log_level; }
 
 size_t envoy_dynamic_module_callback_network_filter_get_read_buffer_chunks_size(void* filter) {
   return conn_of(filter)->chunk_count;

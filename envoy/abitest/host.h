@@ -44,6 +44,7 @@ struct host_conn {
   _Atomic int posted[EVENT_IDS];
 };
 
+void host_set_log_level(unsigned level);  // LOG_INFO at first
 int host_live_filters(void);
 int host_live_configs(void);
 

@@ -1,0 +1,60 @@
+package abitest_test
+
+import (
+	"testing"
+
+	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
+
+	"wildcard-egress/envoy"
+	"wildcard-egress/envoy/abitest"
+	"wildcard-egress/testenv/hellos"
+)
+
+// A refused connection leaves its name behind; the next one often gets its
+// address. Debug logging, which turns recalling off, came between the two.
+func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
+	asked := 0
+	s := &script{
+		make: func(host *envoy.Config) error {
+			host.RecallDecisions(16, counterOther, counterOther)
+			host.SetLimits(envoy.Limits{MaxHelloBytes: 16384})
+			return nil
+		},
+		data: func(conn *envoy.Conn, b []byte, _ bool) api.FilterStatus {
+			asked++
+			if string(b) == string(helloOf("denied.test")) {
+				conn.Close("no_rule", api.NoFlush)
+				return api.NetworkFilterStopIteration
+			}
+			conn.SetFilterState("host", "allowed.test")
+			conn.SetMetadata("test", "decision", "allow")
+			conn.Remember()
+			return api.NetworkFilterContinue
+		},
+	}
+	config := start(t, s)
+	ask := func(name string) (status int, state string) {
+		conn := open(config)
+		defer conn.End()
+		conn.Append(helloOf(name))
+		return conn.Read(false), conn.State()
+	}
+	for range 20 { // the allocator keeps the first few addresses to itself
+		ask("denied.test")
+	}
+	abitest.SetLogLevel(envoy.Debug)
+	ask("allowed.test")
+	abitest.SetLogLevel(envoy.Info)
+	if status, state := ask("denied.test"); status != abitest.Stop {
+		t.Errorf("denied.test went on, with filter state %q", state)
+	}
+	ask("allowed.test")
+	before := asked
+	if status, state := ask("allowed.test"); status != abitest.Continue || state != "host=allowed.test," || asked != before {
+		t.Errorf("allowed.test: status %d, state %q, asked the filter %d times; want it recalled", status, state, asked-before)
+	}
+	config.End()
+	wantNothingLeft(t)
+}
+
+func helloOf(name string) []byte { return hellos.Whole(hellos.Curl(name).Message()) }

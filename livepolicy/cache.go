@@ -74,6 +74,10 @@ func (c *cache) forgetFreedLocked() {
 	}
 }
 
+// Version returns the Status.Version of a policy file with this content, so that
+// a copy of the file can be compared with the policy in force.
+func Version(content []byte) uint64 { return versionOf(sha256.Sum256(content)) }
+
 // versionOf is 48 bits of the hash, a number that is exact in every monitoring
 // system.
 func versionOf(hash [sha256.Size]byte) uint64 { return binary.BigEndian.Uint64(hash[:8]) >> 16 }

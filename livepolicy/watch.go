@@ -2,7 +2,6 @@ package livepolicy
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -16,14 +15,7 @@ const (
 	settle     = 50 * time.Millisecond // quiet time after an event: editors write in several steps
 	maxSettles = 10                    // for a file that is written all the time
 	lookEvery  = time.Second
-	// racy is the age below which a file may be written again without a new
-	// time of modification: file systems count in ticks of some milliseconds.
-	racy = 100 * time.Millisecond
 )
-
-// maxFileBytes bounds what is read of a policy file. A policy with a million
-// hosts is about 50 MB.
-const maxFileBytes = 128 << 20
 
 // watch keeps one lineage equal to one file.
 type watch struct {
@@ -37,28 +29,13 @@ type watch struct {
 	events  *fsnotify.Watcher
 }
 
-// fingerprint tells whether a file may have changed, without reading it.
-type fingerprint struct {
-	info os.FileInfo // nil: there is no file
-	racy bool
-}
-
-// same says whether now shows what was read before, at f.
-func (f fingerprint) same(now fingerprint) bool {
-	if f.info == nil || now.info == nil {
-		return f.info == nil && now.info == nil
-	}
-	return !f.racy && f.info.Size() == now.info.Size() && f.info.ModTime().Equal(now.info.ModTime()) &&
-		os.SameFile(f.info, now.info) // Kubernetes turns a link
-}
-
 // load reads the file and puts it in force.
 func (w *watch) load() {
 	w.tried = true
-	seen, err := w.look()
+	seen, err := look(w.path)
 	var data []byte
 	if err == nil {
-		data, err = w.read()
+		data, err = read(w.path)
 	}
 	if err != nil {
 		seen = fingerprint{} // so that it is read again, even when it looks the same
@@ -89,28 +66,6 @@ func (w *watch) refuse(version uint64, err error) {
 	w.registry.tell(w.lineage.refuse(err))
 }
 
-func (w *watch) look() (fingerprint, error) {
-	info, err := os.Stat(w.path)
-	if err != nil {
-		return fingerprint{}, fmt.Errorf("policy_file: %w; put the policy there, or name another file", err)
-	}
-	if !info.Mode().IsRegular() {
-		return fingerprint{}, fmt.Errorf("policy_file: %s: not a regular file; name a file", w.path)
-	}
-	if info.Size() > maxFileBytes {
-		return fingerprint{}, fmt.Errorf("policy_file: %s: %d bytes; a policy has %d at most", w.path, info.Size(), maxFileBytes)
-	}
-	return fingerprint{info: info, racy: time.Since(info.ModTime()).Abs() < racy}, nil
-}
-
-func (w *watch) read() ([]byte, error) {
-	data, err := os.ReadFile(w.path)
-	if err != nil {
-		return nil, fmt.Errorf("policy_file: %w; let Envoy's user read it", err)
-	}
-	return data, nil
-}
-
 // run watches until done is closed.
 func (w *watch) run(done <-chan struct{}) {
 	defer w.recovered()
@@ -136,7 +91,7 @@ func (w *watch) run(done <-chan struct{}) {
 func (w *watch) update() {
 	defer w.recovered()
 	w.watchDirectory()
-	if now, _ := w.look(); !w.tried || !w.seen.same(now) {
+	if now, _ := look(w.path); !w.tried || !w.seen.same(now) {
 		w.load()
 	}
 }
@@ -151,10 +106,10 @@ func (w *watch) recovered() {
 // awaitQuiet waits until the file has stayed the same for a moment. Events of
 // its neighbours, such as a log, do not delay it.
 func (w *watch) awaitQuiet() {
-	before, _ := w.look()
+	before, _ := look(w.path)
 	for range maxSettles {
 		w.ignoreEvents(settle)
-		after, _ := w.look()
+		after, _ := look(w.path)
 		if before.racy = false; before.same(after) {
 			return
 		}

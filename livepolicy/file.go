@@ -51,4 +51,3 @@ func read(path string) ([]byte, error) {
 	}
 	return data, nil
 }
-

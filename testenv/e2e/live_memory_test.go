@@ -24,7 +24,7 @@ func bigPolicy(i int) string {
 
 func reloads() int {
 	if long {
-		return 1000
+		return 500
 	}
 	return 12
 }

@@ -65,7 +65,7 @@ func withoutPolicy(t *testing.T) (dir string, remove func([]byte) ([]byte, error
 	t.Helper()
 	dir = t.TempDir()
 	return dir, func(bootstrap []byte) ([]byte, error) {
-		return bootstrap, os.Remove(filepath.Join(dir, "policy.yaml"))
+		return bootstrap, os.Remove(filepath.Join(dir, "policy", "policy.yaml"))
 	}
 }
 

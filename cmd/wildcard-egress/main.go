@@ -42,6 +42,6 @@ func newRootCommand() *cobra.Command {
 	}
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
-	root.AddCommand(newIstioCommand())
+	root.AddCommand(newIstioCommand(), newPreflightCommand())
 	return root
 }

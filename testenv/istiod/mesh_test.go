@@ -39,16 +39,27 @@ type mesh struct {
 // runs the gateway that istiod makes of them.
 func start(t *testing.T, policy string, flags ...string) *mesh {
 	t.Helper()
+	return startWith(t, policy, flags, testenv.Options{}, func(*bootstrapv3.Bootstrap) error { return nil })
+}
+
+// startWith is start with options of the environment, and with a last change of
+// the bootstrap.
+func startWith(t *testing.T, policy string, flags []string, o testenv.Options, last func(*bootstrapv3.Bootstrap) error) *mesh {
+	t.Helper()
 	control, err := testenv.StartControlPlane()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { control.Close() })
 	m := &mesh{control: control, dir: t.TempDir(), policy: policy}
-	m.Env = testenv.Start(t, testenv.Options{
-		Policy: meshPolicy, WithoutSidecar: true,
-		EditGateway: edited(func(b *bootstrapv3.Bootstrap) error { return m.edit(b, flags...) }),
+	o.Policy, o.WithoutSidecar = meshPolicy, true
+	o.EditGateway = edited(func(b *bootstrapv3.Bootstrap) error {
+		if err := m.edit(b, flags...); err != nil {
+			return err
+		}
+		return last(b)
 	})
+	m.Env = testenv.Start(t, o)
 	return m
 }
 

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"wildcard-egress/filter/policy"
+	"wildcard-egress/livepolicy"
+)
+
+// preflightFlags are what `preflight` can be told.
+type preflightFlags struct {
+	admin, pod, policy string
+	port               uint16
+	output             outputFlag
+}
+
+func newPreflightCommand() *cobra.Command {
+	f := &preflightFlags{}
+	c := &cobra.Command{
+		Use:   "preflight [--admin URL | --kubectl [NAMESPACE/]POD] [--policy FILE]",
+		Short: "Ask a running gateway whether it does what it should",
+		Long: `Ask a running gateway whether its configuration is whole and its policy in
+force. An open port proves nothing, and Envoy's config_dump shows a refused
+configuration too, so this asks the module itself. Each finding that is not as it
+should be comes with what to do.
+
+It reads Envoy's admin interface: at --admin, or with --kubectl through the agent
+in an Istio pod, which takes the permission to exec there.
+
+The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
+		Example: `  wildcard-egress preflight --admin http://127.0.0.1:9901 --policy policy.yaml
+  wildcard-egress preflight --kubectl istio-egress/egressgateway-5d9c --policy policy.yaml`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
+	}
+	c.Flags().SortFlags = false
+	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:15000", "Envoy's admin interface, `URL`")
+	c.Flags().StringVar(&f.pod, "kubectl", "", "ask in a pod instead, `[NAMESPACE/]POD`")
+	c.Flags().StringVar(&f.policy, "policy", "", "the policy that should be in force, a `FILE`")
+	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
+	f.output.add(c)
+	c.MarkFlagsMutuallyExclusive("admin", "kubectl")
+	return c
+}
+
+func (f *preflightFlags) run(cmd *cobra.Command) error {
+	want, err := f.wantedVersion(cmd)
+	if err != nil {
+		return err
+	}
+	ask, err := f.asker(cmd.Context())
+	if err != nil {
+		return err
+	}
+	findings := inspectGateway(readGateway(ask, f.port), want)
+	if err := f.output.print(cmd.OutOrStdout(), findings, func(w io.Writer) { printFindings(w, findings) }); err != nil {
+		return err
+	}
+	for _, finding := range findings {
+		if finding.Status != statusOK {
+			return errNegative
+		}
+	}
+	return nil
+}
+
+// wantedVersion is the policy_version of the file; 0 without one. A policy that
+// no gateway would take can not be what should be in force.
+func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
+	if f.policy == "" {
+		return 0, nil
+	}
+	name, text, err := readFile(cmd, f.policy)
+	if err != nil {
+		return 0, fmt.Errorf("--policy: %w", err)
+	}
+	if _, err := policy.Parse(name, text); err != nil {
+		return 0, err
+	}
+	return livepolicy.Version(text), nil
+}
+
+func adminURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", fmt.Errorf("--admin %q: want a URL such as http://127.0.0.1:9901", text)
+	}
+	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+func printFindings(w io.Writer, findings []finding) {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	failed := 0
+	for _, f := range findings {
+		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Detail)
+		if f.Status != statusOK {
+			failed++
+		}
+	}
+	table.Flush()
+	for _, f := range findings {
+		if f.Status == statusFail {
+			fmt.Fprintf(w, "\n%s: %s\n", f.Check, f.Fix)
+		}
+	}
+	if failed > 0 {
+		fmt.Fprintf(w, "\n%d of %d checks are not ok\n", failed, len(findings))
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// asker returns the body of a GET of Envoy's admin interface.
+type asker func(path string) ([]byte, error)
+
+const (
+	askTimeout = 30 * time.Second
+	// maxAnswer bounds an answer: the config_dump of a gateway in a large mesh
+	// has some ten megabytes.
+	maxAnswer = 256 << 20
+)
+
+func (f *preflightFlags) asker(ctx context.Context) (asker, error) {
+	if ctx == nil {
+		ctx = context.Background()
+	}
+	if f.pod != "" {
+		return askPod(ctx, f.pod)
+	}
+	base, err := adminURL(f.admin)
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Timeout: askTimeout}
+	return func(path string) ([]byte, error) {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
+		if err != nil {
+			return nil, err
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+		if err == nil && response.StatusCode != http.StatusOK {
+			err = fmt.Errorf("%s: %s: %.200q", path, response.Status, body)
+		}
+		return body, err
+	}, nil
+}
+
+// askPod asks through Istio's agent in the pod's proxy, as istioctl does.
+func askPod(ctx context.Context, name string) (asker, error) {
+	namespace, pod, found := strings.Cut(name, "/")
+	if !found {
+		namespace, pod = "", name
+	}
+	if pod == "" || strings.HasPrefix(pod, "-") || strings.HasPrefix(namespace, "-") || strings.ContainsAny(pod, "/ ") {
+		return nil, fmt.Errorf("--kubectl %q: want NAMESPACE/POD", name)
+	}
+	args := []string{"exec", pod, "-c", "istio-proxy"}
+	if namespace != "" {
+		args = append(args, "-n", namespace)
+	}
+	args = append(args, "--", "pilot-agent", "request", "GET")
+	return func(path string) ([]byte, error) {
+		ctx, cancel := context.WithTimeout(ctx, askTimeout)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "kubectl", append(args[:len(args):len(args)], strings.TrimPrefix(path, "/"))...)
+		var problems bytes.Buffer
+		cmd.Stderr = &problems
+		out, err := cmd.Output()
+		if err != nil {
+			return nil, fmt.Errorf("kubectl exec %s: %w: %s", name, err, bytes.TrimSpace(problems.Bytes()))
+		}
+		return out, nil
+	}, nil
+}

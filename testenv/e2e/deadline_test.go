@@ -1,0 +1,211 @@
+package e2e_test
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"wildcard-egress/testenv"
+)
+
+// helloTimeout is client_hello_timeout where a test waits for it.
+const helloTimeout = 2 * time.Second
+
+// impatient allows every host name, within helloTimeout.
+const impatient = "version: 1\ndefaults: {client_hello_timeout: 2s}\nrules: [{name: all, hosts: ['*']}]\n"
+
+// The deadline is one for all that a client may do, and no byte puts it off.
+func TestDeadlineEndsEveryKindOfWaiting(t *testing.T) {
+	whole := hello("en.wikipedia.org")
+	rows := []struct {
+		name  string
+		send  func(net.Conn) // returns when the connection has ended
+		alert bool
+	}{
+		{name: "nothing at all", send: silence},
+		{name: "half a hello", send: once(whole[:900]), alert: true},
+		{name: "a byte each 0.3 s", send: dribble(whole), alert: true},
+		{name: "a record of 16 KB is only announced", send: once([]byte{22, 3, 1, 0x40, 0, 1, 0, 0x3f, 0xfc}), alert: true},
+		{name: "a message is only begun", send: once(whole[:9]), alert: true},
+	}
+	for _, plain := range []bool{false, true} {
+		env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true, Plain: plain})
+		failIfAny(t, fmt.Sprintf("kinds of waiting did not end as they must, plain %v", plain),
+			inParallel(len(rows), len(rows), func(i int) error {
+				if err := timesOut(env, rows[i].send, rows[i].alert); err != nil {
+					return fmt.Errorf("%s: %w", rows[i].name, err)
+				}
+				return nil
+			}))
+		env.WantStat(t, "wildcard_egress.denied.timeout", int64(len(rows)))
+		env.Upstream.WantConnections(t, 0)
+		env.DNS.WantNoQueries(t)
+		wantIdle(t, env)
+	}
+}
+
+func timesOut(env *testenv.Env, send func(net.Conn), alert bool) error {
+	conn, err := env.DialGateway(env.App())
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	begin := time.Now()
+	go send(conn)
+	got, err := io.ReadAll(conn)
+	took := time.Since(begin)
+	var want []byte
+	if alert {
+		want = []byte{21, 3, 3, 0, 2, 2, 40} // handshake_failure
+	}
+	if err != nil || !bytes.Equal(got, want) {
+		return fmt.Errorf("read % x, %v; want % x and the end of the stream", got, err, want)
+	}
+	if took < helloTimeout-100*time.Millisecond || took > helloTimeout+time.Second {
+		return fmt.Errorf("closed after %v, want %v", took, helloTimeout)
+	}
+	entry, err := env.GatewayLog.Wait(testenv.From(conn.LocalAddr()))
+	if err == nil && (entry.Get("reason") != "timeout" || entry.Get("connection_termination_details") != "timeout") {
+		err = fmt.Errorf("access log %v; want timeout as reason and details", entry)
+	}
+	return err
+}
+
+func silence(net.Conn) {}
+
+func once(b []byte) func(net.Conn) {
+	return func(conn net.Conn) { _, _ = conn.Write(b) }
+}
+
+func dribble(b []byte) func(net.Conn) {
+	return func(conn net.Conn) {
+		ticks := time.NewTicker(300 * time.Millisecond)
+		defer ticks.Stop()
+		for i := range b {
+			if _, err := conn.Write(b[i : i+1]); err != nil {
+				return
+			}
+			<-ticks.C
+		}
+	}
+}
+
+// The outer handshake has a limit of its own; what it took is not taken from
+// the hello's time.
+func TestDeadlineBeginsAtTheEndOfTheOuterHandshake(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true})
+	tcp, err := net.Dial("tcp", env.GatewayAddr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-time.After(helloTimeout + 100*time.Millisecond) // the outer handshake is this slow
+	outer := tls.Client(tcp, &tls.Config{InsecureSkipVerify: true, Certificates: []tls.Certificate{*env.Identities.App}})
+	defer outer.Close()
+	if err := outer.Handshake(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := env.Handshake(outer, "en.wikipedia.org"); err != nil {
+		t.Errorf("a hello right behind a slow outer handshake: %v", err)
+	}
+}
+
+// A client that stalls in the outer handshake never reaches the filter.
+func TestOuterHandshakeHasALimit(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: anyHost, WithoutSidecar: true, EditGateway: replaced(
+		"transport_socket_connect_timeout: 15s", "transport_socket_connect_timeout: 1s",
+		"listener_filters_timeout: 15s", "listener_filters_timeout: 1s")})
+	sent := [][]byte{nil, hello("outer.test")[:500], hello("outer.test")}
+	failIfAny(t, "stalled outer handshakes did not end in time", inParallel(len(sent), len(sent), func(i int) error {
+		conn, err := net.Dial("tcp", env.GatewayAddr)
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		begin := time.Now()
+		if _, err := conn.Write(sent[i]); err != nil {
+			return err
+		}
+		if _, err := io.ReadAll(conn); err != nil && !errors.Is(err, syscall.ECONNRESET) {
+			return err
+		}
+		if took := time.Since(begin); took > 3*time.Second {
+			return fmt.Errorf("%d bytes of a hello: closed after %v, want 1 s", len(sent[i]), took)
+		}
+		return nil
+	}))
+	env.Upstream.WantConnections(t, 0)
+	wantIdle(t, env)
+}
+
+// replaced edits a bootstrap by pairs of old and new, each of which must be there.
+func replaced(pairs ...string) func([]byte) ([]byte, error) {
+	return func(bootstrap []byte) ([]byte, error) {
+		for i := 0; i < len(pairs); i += 2 {
+			if !bytes.Contains(bootstrap, []byte(pairs[i])) {
+				return nil, fmt.Errorf("no %q in the bootstrap", pairs[i])
+			}
+			bootstrap = bytes.ReplaceAll(bootstrap, []byte(pairs[i]), []byte(pairs[i+1]))
+		}
+		return bootstrap, nil
+	}
+}
+
+// Thousands of silent connections end in time and leave no memory behind. The
+// second round is compared with the first: the allocator keeps what it had.
+// WILDCARD_EGRESS_LONG has them come by mTLS.
+func TestSilentConnectionsEndInTimeAndLeaveNoMemory(t *testing.T) {
+	const silent = 5000
+	env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true, Plain: os.Getenv("WILDCARD_EGRESS_LONG") == ""})
+	var resident [2]int64
+	for round := range resident {
+		latest := keepSilent(t, env, silent)
+		t.Logf("round %d: the last of %d connections ended %v after its deadline", round+1, silent, latest-helloTimeout)
+		if latest > helloTimeout+time.Second {
+			t.Errorf("closed %v after its begin, want %v", latest, helloTimeout)
+		}
+		env.WantStat(t, "wildcard_egress.denied.timeout", int64(silent*(round+1)))
+		env.WantStat(t, "server.total_connections", 0)
+		usage, err := env.Gateway.Usage()
+		if err != nil {
+			t.Fatal(err)
+		}
+		resident[round] = usage.ResidentBytes
+		if usage.OpenFiles > 200 {
+			t.Errorf("round %d left %d open files", round+1, usage.OpenFiles)
+		}
+	}
+	t.Logf("resident after each round: %d bytes", resident)
+	if float64(resident[1]) > 1.1*float64(resident[0]) {
+		t.Errorf("resident memory grew from %d to %d bytes in a second round, want 10%% at most", resident[0], resident[1])
+	}
+	wantIdle(t, env)
+}
+
+// keepSilent opens n connections, says nothing, and returns how long the
+// longest lived from the end of its outer handshake.
+func keepSilent(t *testing.T, env *testenv.Env, n int) time.Duration {
+	t.Helper()
+	var longest atomic.Int64
+	failIfAny(t, "silent connections failed", inParallel(n, n, func(int) error {
+		conn, err := env.DialGateway(env.App())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		begin := time.Now()
+		_, err = io.ReadAll(conn)
+		for life := int64(time.Since(begin)); life > longest.Load(); {
+			longest.CompareAndSwap(longest.Load(), life)
+		}
+		return err
+	}))
+	return time.Duration(longest.Load())
+}

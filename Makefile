@@ -12,13 +12,14 @@ CHOSEN_ENVOY := $(or $(ENVOY),$(FETCHED_ENVOY))
 ENVOY_TO_FETCH := $(if $(ENVOY),,$(FETCHED_ENVOY))
 FUZZTIME ?= 30s
 UNLISTED ?= block
+IMAGE ?= wildcard-egress:dev
 
 SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
 	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' \) -print)
 MODULE := build/libwildcard_egress.so
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests fuzz bench clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -63,11 +64,17 @@ test-unit: ## unit, property and fuzz-seed tests, with the race detector
 test-e2e: build $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
 	@for version in $(SUPPORTED_ENVOYS); do \
 		echo "end to end in Envoy $$version"; \
-		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 ./testenv/...; \
+		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 $$(go list ./testenv/... | grep -v /testenv/image); \
 	done
 
 manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
 	$(COMMAND) istio --policy examples/policy.yaml -o examples/istio
+
+image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or on a local base where there is no registry
+	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'
+
+test-image: image ## try the image in containers; starts Docker's daemon if there is none
+	IMAGE='$(IMAGE)' go test -count=1 ./testenv/image
 
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \

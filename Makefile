@@ -19,7 +19,7 @@ SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -
 MODULE := build/libwildcard_egress.so
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -81,9 +81,13 @@ fuzz: ## fuzz every target for FUZZTIME each
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
 	done; done
 
-bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain; BENCH='-only latency' for a part
+# The short run writes build/benchmarks, the full one docs/benchmarks.md.
+bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain: 3 minutes; FULL=1: 30, to docs/
 	go build -o build/bench ./testenv/bench
-	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(BENCH)
+	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(if $(FULL),-full -out docs) $(BENCH)
+
+bench-deps: ## install HAProxy and nginx (Debian), for more columns in the full run
+	apt-get install -y --no-install-recommends haproxy nginx libnginx-mod-stream
 
 clean: ## remove what was built and fetched
 	rm -rf build

@@ -4,54 +4,36 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"path/filepath"
+	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
-	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
-	endpointv3 "github.com/envoyproxy/go-control-plane/envoy/config/endpoint/v3"
-	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	"google.golang.org/protobuf/proto"
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/testenv"
 )
 
-// The proxies, by the names that they have in tables.
-const (
-	floor   = "floor"
-	ours    = "ours"
-	legacy  = "legacy"
-	haproxy = "haproxy"
-	nginx   = "nginx"
-)
-
-// setup is how proxies are started for one comparison.
-type setup struct {
-	handshake handshake
-	workers   int
-	policy    string // the policy's text
-}
-
-// startProxy starts a proxy by its name.
-func (w *world) startProxy(ctx context.Context, name string, s setup) (*proxy, error) {
-	b, err := w.bootstrap(name, s)
+// startEnvoy starts one of the proxies that are Envoys.
+func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, error) {
+	p := w.newProxy(kind, s)
+	p.worker = envoyWorker
+	config, err := w.envoyConfig(p, s)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, err
 	}
-	text, err := bootstrap.YAML(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
+	begin := time.Now()
 	envoy, err := testenv.StartEnvoy(ctx, testenv.EnvoyOptions{
-		Name: name, Dir: w.dir, Binary: w.envoy, Bootstrap: text, ModuleDir: w.moduleDir, Concurrency: s.workers,
+		Name: p.file, Dir: w.dir, Binary: w.envoy, Bootstrap: config, ModuleDir: w.moduleDir, Concurrency: s.workers,
+		Args: []string{"--drain-time-s", fmt.Sprint(int(drainTime.Seconds())), "--parent-shutdown-time-s", "900"},
 	})
 	if err != nil {
 		return nil, err
 	}
-	p := &proxy{
-		name: name, upstream: w.upstream, worker: envoyWorker, stop: envoy.Stop,
-		processes: func() ([]int, error) { return []int{envoy.PID()}, nil },
-	}
+	p.startTime = time.Since(begin)
+	p.stop = envoy.Stop
+	p.processes = func() ([]int, error) { return []int{envoy.PID()}, nil }
 	if p.addr, err = envoy.Addr(); err != nil {
 		_ = envoy.Stop() // the error before says more
 		return nil, err
@@ -60,58 +42,65 @@ func (w *world) startProxy(ctx context.Context, name string, s setup) (*proxy, e
 	return p, nil
 }
 
-func (w *world) bootstrap(name string, s setup) (*bootstrapv3.Bootstrap, error) {
-	// Not beside the access logs: the module watches the policy's folder.
-	file, err := w.write("policy/policy.yaml", []byte(s.policy))
-	if err != nil {
-		return nil, err
-	}
+func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 	c := bootstrap.Config{
 		Listen:                netip.MustParseAddrPort("127.0.0.1:0"),
 		Admin:                 netip.MustParseAddrPort("127.0.0.1:0"),
 		Resolvers:             []netip.AddrPort{w.resolver},
 		AllowPrivateAddresses: true, // the upstream is on loopback
 		UpstreamPort:          w.upstream.addr().Port(),
-		AccessLog:             w.dir + "/" + name + ".access.json",
+		AccessLog:             filepath.Join(w.dir, p.file+".access.json"),
 	}
 	if s.handshake != plain {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}
 	}
-	switch name {
+	switch p.kind {
 	case ours:
-		return bootstrap.Gateway(c, file), nil
-	case legacy:
-		document, err := policy.Parse(file, []byte(s.policy))
-		if err != nil {
+		// Not beside the access logs: the module watches the policy's folder.
+		file := filepath.Join(p.file+".policy", "policy.yaml")
+		p.edit = func(hosts []string) error { return w.write(file, policyOf(hosts)) }
+		if err := p.edit(s.hosts); err != nil {
 			return nil, err
 		}
-		return bootstrap.Legacy(c, bootstrap.HostsOf(document)), nil
-	case floor:
-		return floorBootstrap(c, w.upstream.addr()), nil
+		return bootstrap.YAML(bootstrap.Gateway(c, filepath.Join(w.dir, file)))
+	case legacy, article:
+		return w.legacyConfig(p, s, c)
+	case limit:
+		return bootstrap.YAML(limitBootstrap(c))
 	}
-	return nil, fmt.Errorf("no proxy of this name")
+	return bootstrap.YAML(floorBootstrap(c, w.upstream.addr()))
 }
 
-// floorBootstrap is the gateway without any choice: the same listener, limits,
-// mTLS and access log, and one tcp_proxy to one fixed address. Whatever
-// decides by name costs more than this.
-func floorBootstrap(c bootstrap.Config, upstream netip.AddrPort) *bootstrapv3.Bootstrap {
-	b := bootstrap.Gateway(c, "/none")
-	cluster := b.StaticResources.Clusters[0]
-	cluster.Name = "fixed"
-	cluster.LbPolicy = clusterv3.Cluster_ROUND_ROBIN
-	cluster.ClusterDiscoveryType = nil
-	cluster.LoadAssignment = &endpointv3.ClusterLoadAssignment{
-		ClusterName: cluster.Name,
-		Endpoints: []*endpointv3.LocalityLbEndpoints{{LbEndpoints: []*endpointv3.LbEndpoint{{
-			HostIdentifier: &endpointv3.LbEndpoint_Endpoint{Endpoint: &endpointv3.Endpoint{
-				Address: &corev3.Address{Address: &corev3.Address_SocketAddress{SocketAddress: &corev3.SocketAddress{
-					Address:       upstream.Addr().String(),
-					PortSpecifier: &corev3.SocketAddress_PortValue{PortValue: uint32(upstream.Port())},
-				}}},
-			}},
-		}}}},
+// legacyConfig has Envoy read the listeners from a file in protobuf's binary
+// form, as near as a file comes to what istiod sends: to have Envoy parse
+// 100,000 hosts as YAML would be unfair.
+func (w *world) legacyConfig(p *proxy, s setup, c bootstrap.Config) ([]byte, error) {
+	file := p.file + ".listeners.pb"
+	split := func(hosts []string) (*bootstrapv3.Bootstrap, []byte, error) {
+		document, err := policy.Parse(file, policyOf(hosts))
+		if err != nil {
+			return nil, nil, err
+		}
+		b := bootstrap.Legacy(c, bootstrap.HostsOf(document))
+		if p.kind == article {
+			withDefaultCache(b)
+		}
+		listeners, err := proto.Marshal(bootstrap.SplitListeners(b, filepath.Join(w.dir, file)))
+		return b, listeners, err
 	}
-	b.StaticResources.Listeners[0].FilterChains[0].Filters = []*listenerv3.Filter{bootstrap.TCPProxy(cluster.Name)}
-	return b
+	p.edit = func(hosts []string) error {
+		_, listeners, err := split(hosts)
+		if err != nil {
+			return err
+		}
+		return w.write(file, listeners)
+	}
+	b, listeners, err := split(s.hosts)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.write(file, listeners); err != nil {
+		return nil, err
+	}
+	return bootstrap.YAML(b)
 }

@@ -5,84 +5,48 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
-	"slices"
 	"strings"
 	"syscall"
-	"time"
 )
 
 func main() {
-	only := flag.String("only", "", "measure these alone: a comma-separated list of "+strings.Join(experimentNames(), ", "))
+	everything := flag.Bool("full", false, "measure everything, in up to 30 minutes instead of 3")
+	only := flag.String("only", "", "measure these alone, a comma-separated `list` of "+strings.Join(experimentNames(), ", "))
+	proxies := flag.String("proxies", "", "compare these, a comma-separated `list`; floor and legacy are what ratios refer to")
+	out := flag.String("out", filepath.Join("build", "benchmarks"), "write benchmarks.md and its charts to `DIR`")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	debug.SetGCPercent(800) // the client's collector runs on the same cores
-	r := &run{plan: short, proxies: []string{floor, ours, legacy}}
-	if err := r.all(ctx, os.Stderr, *only); err != nil {
+
+	r := &run{plan: shortPlan, progress: os.Stderr}
+	if *everything {
+		r.plan = fullPlan
+	}
+	if *proxies != "" {
+		r.plan.proxies = strings.Split(*proxies, ",")
+	}
+	var chosen []string
+	if *only != "" {
+		chosen = strings.Split(*only, ",")
+	}
+	err := os.MkdirAll(*out, 0o755) // a mistake is better seen before the work
+	if err == nil {
+		err = r.all(ctx, chosen)
+	}
+	if err == nil {
+		err = r.report(*out)
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	fmt.Print(r.figures.markdown(r.proxies))
-}
-
-// experiment is a part of a run that can be asked for by name.
-type experiment struct {
-	name string
-	run  func(*run, context.Context) error
-}
-
-var experiments = []experiment{
-	{"connections", func(r *run, ctx context.Context) error {
-		for _, h := range []handshake{full, resumed, plain} {
-			s := setup{handshake: h, workers: 1, policy: policyText}
-			if err := r.interleaved(ctx, s, step{r.plan.rounds, r.perConnection}); err != nil {
-				return err
-			}
-		}
-		return nil
-	}},
-	{"latency", func(r *run, ctx context.Context) error {
-		s := setup{handshake: full, workers: 1, policy: policyText}
-		return r.interleaved(ctx, s, step{r.plan.latencyRounds, r.latency})
-	}},
-	{"bulk", func(r *run, ctx context.Context) error {
-		s := setup{handshake: full, workers: 1, policy: policyText}
-		return r.interleaved(ctx, s, step{r.plan.bulkRounds, r.bulk})
-	}},
-	{"memory", func(r *run, ctx context.Context) error {
-		return r.memory(ctx, setup{handshake: full, workers: 1, policy: policyText})
-	}},
-}
-
-func experimentNames() []string {
-	var names []string
-	for _, e := range experiments {
-		names = append(names, e.name)
-	}
-	return names
-}
-
-// all runs the experiments; only, unless empty, names those to run.
-func (r *run) all(ctx context.Context, progress io.Writer, only string) (err error) {
-	r.progress, r.start = progress, time.Now()
-	if r.world, err = newWorld(ctx); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, r.world.close()) }()
-	chosen := strings.Split(only, ",")
-	for _, e := range experiments {
-		if only == "" || slices.Contains(chosen, e.name) {
-			if err := e.run(r, ctx); err != nil {
-				return fmt.Errorf("%s: %w", e.name, err)
-			}
-		}
-	}
-	return nil
+	fmt.Print(r.figures.markdown(nil), "\n", r.figures.barTable())
+	r.say("written to %s", filepath.Join(*out, "benchmarks.md"))
 }

@@ -12,21 +12,38 @@ import (
 
 // perConnection measures the CPU of new connections, one round for p.
 func (r *run) perConnection(ctx context.Context, p *proxy, s setup) error {
+	used, err := r.cpuOfConnections(ctx, p, s)
+	if err != nil {
+		return err
+	}
+	id := fmt.Sprintf("cpu-%s-%d", s.handshake, s.workers)
+	f := figure{Section: "CPU per new connection", Unit: "µs"}
+	f.ID, f.Title = id, s.String()+", whole process"
+	r.figures.add(f, p.name, r.each(used.worker+used.others))
+	f.ID, f.Title = id+"-worker", s.String()+", workers"
+	r.figures.add(f, p.name, r.each(used.worker))
+	f.ID, f.Title = id+"-others", s.String()+", other threads"
+	r.figures.add(f, p.name, r.each(used.others))
+	return nil
+}
+
+// cpuOfConnections returns what a round of connections cost, in all.
+func (r *run) cpuOfConnections(ctx context.Context, p *proxy, s setup) (usage, error) {
 	n := r.plan.connections
 	signed := p.client.signed.Load()
 	used, err := p.measure(ctx, func() error { return p.client.openAndClose(ctx, r.plan.clients, n) })
 	if err != nil {
-		return err
+		return usage{}, err
 	}
 	if signed = p.client.signed.Load() - signed; s.handshake == resumed && signed > 0 {
-		return fmt.Errorf("%s: %d of %d outer sessions were not resumed", p.name, signed, n)
+		return usage{}, fmt.Errorf("%s: %d of %d outer sessions were not resumed", p.name, signed, n)
 	}
-	each := func(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) / float64(n) }
-	id, title := fmt.Sprintf("cpu-%s-%d", s.handshake, s.workers), "CPU per connection, "+s.String()
-	r.figures.add(figure{ID: id, Title: title + ", whole process", Unit: "µs"}, p.name, each(used.worker+used.others))
-	r.figures.add(figure{ID: id + "-worker", Title: title + ", workers", Unit: "µs"}, p.name, each(used.worker))
-	r.figures.add(figure{ID: id + "-others", Title: title + ", other threads", Unit: "µs"}, p.name, each(used.others))
-	return nil
+	return used, nil
+}
+
+// each returns microseconds per connection.
+func (r *run) each(d time.Duration) float64 {
+	return float64(d) / float64(time.Microsecond) / float64(r.plan.connections)
 }
 
 // latency opens connections at a fixed rate, whether or not the ones before
@@ -43,7 +60,7 @@ func (r *run) latency(ctx context.Context, p *proxy, s setup) error {
 		running.Go(func() {
 			start := time.Now()
 			conn, err := p.client.connect(ctx, i)
-			times[i] = float64(time.Since(start)) / float64(time.Millisecond)
+			times[i] = milliseconds(time.Since(start))
 			if errs[i] = err; err == nil {
 				errs[i] = conn.Close()
 			}
@@ -53,12 +70,25 @@ func (r *run) latency(ctx context.Context, p *proxy, s setup) error {
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("%s: %w", p.name, err)
 	}
-	slices.Sort(times)
-	id, title := fmt.Sprintf("latency-%s-%d", s.handshake, s.workers), fmt.Sprintf("Time to the greeting at %.0f connections/s, %s", r.plan.rate, s)
-	r.figures.add(figure{ID: id + "-p50", Title: title + ", p50", Unit: "ms"}, p.name, quantile(times, 0.5))
-	r.figures.add(figure{ID: id + "-p99", Title: title + ", p99", Unit: "ms"}, p.name, quantile(times, 0.99))
+	r.addTimes(figure{
+		ID: fmt.Sprintf("latency-%s-%d", s.handshake, s.workers), Title: s.String(),
+		Section: fmt.Sprintf("Time from TCP connect to the first byte of the upstream, at %.0f connections/s", r.plan.rate),
+	}, p.name, times)
 	return p.settle(ctx)
 }
+
+// addTimes adds the 50th and 99th percentile of a round's times, in ms.
+func (r *run) addTimes(f figure, column string, times []float64) {
+	slices.Sort(times)
+	id, title := f.ID, f.Title
+	f.Unit = "ms"
+	f.ID, f.Title = id+"-p50", title+", p50"
+	r.figures.add(f, column, quantile(times, 0.5))
+	f.ID, f.Title = id+"-p99", title+", p99"
+	r.figures.add(f, column, quantile(times, 0.99))
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 // bulk measures the CPU of relaying, both ways, in one long connection.
 func (r *run) bulk(ctx context.Context, p *proxy, s setup) error {
@@ -74,56 +104,15 @@ func (r *run) bulk(ctx context.Context, p *proxy, s setup) error {
 			if err != nil {
 				return err
 			}
-			if err := way.transfer(conn, r.plan.bulkBytes); err != nil {
-				conn.Close()
-				return err
-			}
-			return conn.Close()
+			return errors.Join(way.transfer(conn, r.plan.bulkBytes), conn.Close())
 		})
 		if err != nil {
 			return err
 		}
 		r.figures.add(figure{
-			ID:    fmt.Sprintf("bulk-%s-%d-%s", s.handshake, s.workers, way.name),
-			Title: fmt.Sprintf("CPU per GB, %s, %s", way.title, s), Unit: "ms",
-		}, p.name, float64(used.worker+used.others)/float64(time.Millisecond)*1e9/float64(r.plan.bulkBytes))
+			ID:      fmt.Sprintf("bulk-%s-%d-%s", s.handshake, s.workers, way.name),
+			Section: "CPU per GB relayed", Title: fmt.Sprintf("%s, %s", s, way.title), Unit: "ms",
+		}, p.name, milliseconds(used.worker+used.others)*1e9/float64(r.plan.bulkBytes))
 	}
 	return nil
-}
-
-// idleMemory measures what an open connection holds: after a hello and its
-// greeting, or waiting for the hello. p is fresh: memory that an earlier
-// connection left behind would serve the ones measured.
-func (r *run) idleMemory(ctx context.Context, p *proxy, s setup, waiting bool) error {
-	n := r.plan.idleConnections
-	conns := make([]net.Conn, n)
-	defer func() {
-		for _, conn := range conns {
-			if conn != nil {
-				conn.Close()
-			}
-		}
-	}()
-	before, err := p.usage()
-	if err != nil {
-		return err
-	}
-	err = repeat(r.plan.clients, n, func(i int) (err error) {
-		if waiting {
-			conns[i], err = p.client.open(ctx)
-		} else {
-			conns[i], err = p.client.connect(ctx, i)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("%s: %w", p.name, err)
-	}
-	after, err := p.usage()
-	id, title := "memory-"+string(s.handshake), "Memory per idle connection, "+s.String()
-	if waiting {
-		id, title = "waiting-"+string(s.handshake), "Memory per connection that waits for its hello, "+s.String()
-	}
-	r.figures.add(figure{ID: id, Title: title, Unit: "KB"}, p.name, float64(after.resident-before.resident)/1000/float64(n))
-	return err
 }

@@ -12,7 +12,9 @@ import (
 
 // proxy is one running gateway.
 type proxy struct {
-	name   string
+	name   string // in tables
+	kind   string // one of the constants
+	file   string // how its files begin
 	addr   string
 	client *client
 	// processes returns the ids of the processes that do the work.
@@ -20,6 +22,10 @@ type proxy struct {
 	// worker tells the threads that relay from the others by their names.
 	worker func(thread string) bool
 	stop   func() error
+	// edit replaces the allowed hosts while it runs, as its operators do. It
+	// may return before they are in force. Nil: it has none.
+	edit      func(hosts []string) error
+	startTime time.Duration // from the start of the process until it was ready
 
 	upstream  *upstream
 	idleFiles int // open files without any connection
@@ -64,6 +70,15 @@ func (p *proxy) warm(ctx context.Context) error {
 		return fmt.Errorf("%s: first connections: %w", p.name, err)
 	}
 	return p.learnIdleFiles(ctx)
+}
+
+func warmAll(ctx context.Context, proxies []*proxy) error {
+	for _, p := range proxies {
+		if err := p.warm(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // learnIdleFiles waits until the proxy has closed what it will close.

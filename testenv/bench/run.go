@@ -11,10 +11,13 @@ import (
 
 // plan says how much is measured.
 type plan struct {
+	name            string
+	proxies         []string
 	generations     int           // how often the proxies are started anew: each start lies differently in memory
 	rounds          int           // of connections, in each generation
 	connections     int           // of a round
 	clients         int           // that open connections at the same time
+	workers         []int         // numbers of workers to compare with
 	rate            float64       // connections per second for the latency
 	latencyRounds   int           // in each generation
 	latencyTime     time.Duration // of a round
@@ -22,46 +25,39 @@ type plan struct {
 	bulkBytes       int64         // of a round, each way
 	idleConnections int
 	idleRounds      int // each in new processes
+	freshRounds     int
+	freshNames      int // of a round
+	editRounds      int
+	sizes           []int
+	growthStarts    int // how often the proxies are started with each size
 }
 
-// short takes up to three minutes.
-var short = plan{
-	generations: 3, rounds: 24, connections: 80, clients: 4,
-	rate: 200, latencyRounds: 2, latencyTime: 1500 * time.Millisecond,
-	bulkRounds: 3, bulkBytes: 128 << 20,
-	idleConnections: 1000, idleRounds: 3,
-}
+// short takes up to three minutes, full up to thirty.
+var (
+	shortPlan = plan{
+		name:    "short",
+		proxies: []string{floor, limit, ours, legacy}, generations: 3, rounds: 20, connections: 80, clients: 4, workers: []int{1},
+		rate: 200, latencyRounds: 2, latencyTime: time.Second, bulkRounds: 3, bulkBytes: 128 << 20,
+		idleConnections: 1000, idleRounds: 2, freshRounds: 5, freshNames: 200, editRounds: 1,
+		sizes: []int{10, 100_000}, growthStarts: 1,
+	}
+	fullPlan = plan{
+		name:    "full",
+		proxies: []string{floor, limit, ours, legacy, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
+		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 5, bulkBytes: 256 << 20,
+		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
+		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,
+	}
+)
 
 // run is one run of the benchmark.
 type run struct {
 	world    *world
 	plan     plan
-	proxies  []string
 	figures  figures
+	notes    []string // for the report
 	progress io.Writer
 	start    time.Time
-}
-
-// policyText has ten patterns. The deadline is long, so that connections can
-// be seen waiting for their hello.
-const policyText = `version: 1
-defaults: {client_hello_timeout: 5m}
-rules:
-  - name: wikipedia
-    hosts: ["*.wikipedia.org"]
-  - name: others
-    hosts: ["*.example.com", "*.example.net", "*.example.org", api.stripe.com, "*.paypal.com",
-      "*.amazonaws.com", "*.googleapis.com", "*.github.com", cloud.ibm.com]
-`
-
-func (s setup) String() string {
-	text := map[handshake]string{
-		full: "mTLS, full handshake", resumed: "mTLS, resumed", plain: "plain TCP",
-	}[s.handshake]
-	if s.workers == 1 {
-		return text
-	}
-	return fmt.Sprintf("%s, %d workers", text, s.workers)
 }
 
 func (r *run) say(format string, args ...any) {
@@ -75,22 +71,16 @@ type step struct {
 }
 
 // interleaved takes each step in rounds of all proxies.
-func (r *run) interleaved(ctx context.Context, s setup, steps ...step) error {
+func (r *run) interleaved(ctx context.Context, what string, s setup, steps ...step) error {
 	for generation := range r.plan.generations {
-		r.say("%s: start %d of %d", s, generation+1, r.plan.generations)
-		err := r.withProxies(ctx, s, func(proxies []*proxy) error {
-			for _, p := range proxies {
-				if err := p.warm(ctx); err != nil {
-					return err
-				}
+		r.say("%s, %s: start %d of %d", what, s, generation+1, r.plan.generations)
+		err := r.withProxies(ctx, r.plan.proxies, s, func(proxies []*proxy) error {
+			if err := warmAll(ctx, proxies); err != nil {
+				return err
 			}
 			for _, step := range steps {
-				for round := range step.rounds {
-					for _, p := range rotated(proxies, round) {
-						if err := step.do(ctx, p, s); err != nil {
-							return err
-						}
-					}
+				if err := rounds(step.rounds, proxies, func(p *proxy) error { return step.do(ctx, p, s) }); err != nil {
+					return err
 				}
 			}
 			return nil
@@ -102,23 +92,12 @@ func (r *run) interleaved(ctx context.Context, s setup, steps ...step) error {
 	return nil
 }
 
-// memory measures what connections hold, each round in new processes.
-func (r *run) memory(ctx context.Context, s setup) error {
-	for round := range r.plan.idleRounds {
-		r.say("memory, %s: round %d of %d", s, round+1, r.plan.idleRounds)
-		for _, waiting := range []bool{false, true} {
-			err := r.withProxies(ctx, s, func(proxies []*proxy) error {
-				for _, p := range rotated(proxies, round) {
-					if err := p.warm(ctx); err != nil {
-						return err
-					}
-					if err := r.idleMemory(ctx, p, s, waiting); err != nil {
-						return err
-					}
-				}
-				return nil
-			})
-			if err != nil {
+// rounds calls do for each proxy in n rounds; each is the first in turn.
+func rounds(n int, proxies []*proxy, do func(*proxy) error) error {
+	for round := range n {
+		first := round % len(proxies)
+		for _, p := range slices.Concat(proxies[first:], proxies[:first]) {
+			if err := do(p); err != nil {
 				return err
 			}
 		}
@@ -126,16 +105,12 @@ func (r *run) memory(ctx context.Context, s setup) error {
 	return nil
 }
 
-// withProxies starts all proxies, and stops them after use.
-func (r *run) withProxies(ctx context.Context, s setup, use func([]*proxy) error) (err error) {
+// withProxies starts proxies of these kinds, and stops them after use.
+func (r *run) withProxies(ctx context.Context, kinds []string, s setup, use func([]*proxy) error) (err error) {
 	var proxies []*proxy
-	defer func() {
-		for _, p := range proxies {
-			err = errors.Join(err, p.stop())
-		}
-	}()
-	for _, name := range r.proxies {
-		p, err := r.world.startProxy(ctx, name, s)
+	defer func() { err = errors.Join(err, stopAll(proxies)) }()
+	for _, kind := range kinds {
+		p, err := r.world.startProxy(ctx, kind, s)
 		if err != nil {
 			return err
 		}
@@ -144,8 +119,12 @@ func (r *run) withProxies(ctx context.Context, s setup, use func([]*proxy) error
 	return use(proxies)
 }
 
-// rotated lets each proxy be the first in turn.
-func rotated(proxies []*proxy, round int) []*proxy {
-	first := round % len(proxies)
-	return slices.Concat(proxies[first:], proxies[:first])
+func stopAll(proxies []*proxy) error {
+	var errs []error
+	for _, p := range proxies {
+		if err := p.stop(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", p.name, err))
+		}
+	}
+	return errors.Join(errs...)
 }

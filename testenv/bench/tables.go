@@ -2,77 +2,86 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
-// bar is a ratio that the project promises not to exceed.
-type bar struct {
-	figure, base string
-	most         float64
-}
+// smallest is the growth tables' first column, and what its others are compared with.
+const smallest = "10"
 
-var bars = []bar{
-	{"cpu-full-1", legacy, 0.92},
-	{"cpu-full-1-worker", legacy, 0.90},
-	{"cpu-full-1-worker", floor, 1.05},
-	{"cpu-resumed-1", legacy, 0.87},
-	{"cpu-plain-1", legacy, 0.85},
-	{"latency-full-1-p50", legacy, 0.96},
-	{"bulk-full-1-up", floor, 1.02},
-	{"bulk-full-1-down", floor, 1.02},
-	{"memory-full", legacy, 0.62},
-}
-
-// markdown returns one table: the medians, and what ours is to floor and to
-// legacy: the median of the rounds' ratios, with their quartiles.
-func (all figures) markdown(proxies []string) string {
+// markdown returns a table for each section, behind the charts of the section.
+func (all figures) markdown(charts []chart) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "| | %s | ours to floor | ours to legacy | bar |\n", strings.Join(proxies, " | "))
-	fmt.Fprintln(&b, strings.Repeat("|---", len(proxies)+4)+"|")
+	section := ""
 	for _, f := range all {
-		fmt.Fprintf(&b, "| %s, %s |", f.Title, f.Unit)
-		for _, p := range proxies {
-			s, ok := f.of(p)
-			if ok {
-				fmt.Fprintf(&b, " %s", number(s.Median))
+		if f.Section != section {
+			section = f.Section
+			fmt.Fprintf(&b, "\n### %s\n\n", section)
+			for _, c := range charts {
+				if c.section == section {
+					fmt.Fprintf(&b, "![%s](benchmarks/%s.svg)\n\n", c.title, c.file)
+				}
 			}
-			b.WriteString(" |")
+			fmt.Fprintf(&b, "| | %s |\n%s|\n", strings.Join(f.Columns, " | "), strings.Repeat("|---", len(f.Columns)+1))
 		}
-		fmt.Fprintf(&b, " %s | %s | %s |\n", f.ratioText(ours, floor), f.ratioText(ours, legacy), f.barText())
+		f.writeRows(&b, all.columns(section))
 	}
 	return b.String()
 }
 
-func (f *figure) ratioText(proxy, base string) string {
-	r, ok := f.ratio(proxy, base)
-	if !ok {
-		return ""
-	}
-	return fmt.Sprintf("%.3f (%.3f–%.3f)", r.Median, r.Low, r.High)
+// columns returns those of a section's first figure.
+func (all figures) columns(section string) []string {
+	i := slices.IndexFunc(all, func(f *figure) bool { return f.Section == section })
+	return all[i].Columns
 }
 
-// barText says whether the promises for f are kept.
-func (f *figure) barText() string {
-	var texts []string
-	for _, bar := range bars {
-		if bar.figure != f.ID {
+// writeRows writes the medians, and a row of ratios for each base.
+func (f *figure) writeRows(b *strings.Builder, columns []string) {
+	title := f.Title
+	if f.Unit != "" {
+		title += ", " + f.Unit
+	}
+	row(b, "**"+title+"**", columns, func(c string) string {
+		s, ok := f.of(c)
+		switch {
+		case !ok:
+			return ""
+		case len(f.Samples[c]) < 2 || f.Sum:
+			return number(s.Median)
+		}
+		return fmt.Sprintf("%s (%s–%s)", number(s.Median), number(s.Low), number(s.High))
+	})
+	for _, base := range []string{floor, legacy, smallest} {
+		if x, ok := f.ratio(base, base); !ok || x.Median != 1 || len(f.Columns) < 2 {
 			continue
 		}
-		verdict := "missed"
-		switch r, ok := f.ratio(ours, bar.base); {
-		case !ok:
-			verdict = "not measured"
-		case r.Median <= bar.most:
-			verdict = "kept"
-		}
-		texts = append(texts, fmt.Sprintf("≤ %.2f of %s: %s", bar.most, bar.base, verdict))
+		row(b, "to "+base, columns, func(c string) string {
+			x, ok := f.ratio(c, base)
+			switch {
+			case !ok:
+				return ""
+			case c == base:
+				return "1"
+			case len(f.Samples[c]) < 2:
+				return fmt.Sprintf("%.3f", x.Median)
+			}
+			return fmt.Sprintf("%.3f (%.3f–%.3f)", x.Median, x.Low, x.High)
+		})
 	}
-	return strings.Join(texts, "; ")
 }
 
+func row(b *strings.Builder, title string, columns []string, cell func(string) string) {
+	fmt.Fprintf(b, "| %s |", title)
+	for _, c := range columns {
+		fmt.Fprintf(b, " %s |", cell(c))
+	}
+	b.WriteString("\n")
+}
+
+// number writes three digits, or all of a whole number.
 func number(v float64) string {
 	switch {
-	case v >= 100:
+	case v == float64(int64(v)) || v >= 100:
 		return fmt.Sprintf("%.0f", v)
 	case v >= 10:
 		return fmt.Sprintf("%.1f", v)

@@ -95,17 +95,18 @@ func (w *world) startDNS() (err error) {
 	return err
 }
 
-// write makes a file in the world's folder and returns its path.
-func (w *world) write(name string, content []byte) (string, error) {
+// write replaces a file in the world's folder at once, by rename. name may have
+// a folder, which is made.
+func (w *world) write(name string, content []byte) error {
 	path := filepath.Join(w.dir, name)
 	next := path + ".next"
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return "", err
+		return err
 	}
 	if err := os.WriteFile(next, content, 0o600); err != nil {
-		return "", err
+		return err
 	}
-	return path, os.Rename(next, path)
+	return os.Rename(next, path)
 }
 
 func (w *world) close() error {

@@ -60,7 +60,7 @@ func (f *istioFlags) add(flags *pflag.FlagSet) {
 		"put the listener into the gateway's bootstrap; AuthorizationPolicy and Telemetry do not reach it there")
 	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")
 	flags.Int32Var(&f.MaxReplicas, "max-replicas", f.MaxReplicas, "and `N` at most")
-	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway's listener; the Service has the policy's ports")
+	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway listens on port `N`; its Service has the policy's ports")
 }
 
 func (f *istioFlags) run(cmd *cobra.Command) error {

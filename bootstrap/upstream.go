@@ -48,14 +48,17 @@ func TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listenerv3.Filter
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
 
+// earlyDataLimit is where reading stops until the upstream is connected.
+const earlyDataLimit = 64 << 10
+
 // ReadAheadTCPProxy is TCPProxy behind a filter that has read the client's first
 // bytes. With them it may have read the end of the client's stream, which Envoy
 // says once: a tcp_proxy that is not told to take data before its upstream is
-// connected misses it, and the bytes with it. One byte is the least that can be
-// told; reading stops there until the upstream is connected.
+// connected misses it, and the bytes with it. To take more than a hello saves
+// four system calls for each connection: reading need not stop and begin again.
 func ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
 	proxy := tcpProxy(cluster)
-	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(1)
+	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(earlyDataLimit)
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
 

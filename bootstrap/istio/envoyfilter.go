@@ -44,7 +44,7 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
 			bootstrap.SNIFilter(cache, 0)},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE,
-			bootstrap.TCPProxy(bootstrap.ForwardProxyName)},
+			bootstrap.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
 		{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, r.config.ForwardProxyCluster(cache)},
 	} {
 		value, err := patchValue(p.value)

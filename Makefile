@@ -17,6 +17,8 @@ IMAGE ?= wildcard-egress:dev
 SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
 	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' \) -print)
 MODULE := build/libwildcard_egress.so
+FAULTY_MODULE := build/fault/libwildcard_egress.so
+TAGS := netgo,osusergo
 COMMAND := build/wildcard-egress
 
 .PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench bench-deps clean
@@ -25,9 +27,11 @@ help: ## list the targets
 
 build: $(MODULE) $(COMMAND) ## build the Envoy module and the command line
 
-# Envoy supplies the ABI's functions when it loads the module.
-$(MODULE): $(SOURCES)
-	go build -buildmode=c-shared -trimpath -tags netgo,osusergo \
+# Envoy supplies the ABI's functions when it loads the module. The faulty one
+# panics where a test tells it to.
+$(FAULTY_MODULE): TAGS := $(TAGS),fault
+$(MODULE) $(FAULTY_MODULE): $(SOURCES)
+	go build -buildmode=c-shared -trimpath -tags $(TAGS) \
 		-ldflags '-extldflags=-Wl,-unresolved-symbols=ignore-all' -o $@ ./cmd/libwildcard_egress
 
 $(COMMAND): $(SOURCES)
@@ -61,7 +65,7 @@ check-format:
 test-unit: ## unit, property and fuzz-seed tests, with the race detector
 	go test -race $$(go list ./... | grep -v /testenv)
 
-test-e2e: build $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
+test-e2e: build $(FAULTY_MODULE) $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
 	@for version in $(SUPPORTED_ENVOYS); do \
 		echo "end to end in Envoy $$version"; \
 		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 $$(go list ./testenv/... | grep -v /testenv/image); \

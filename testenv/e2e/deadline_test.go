@@ -172,7 +172,7 @@ func TestSilentConnectionsEndInTimeAndLeaveNoMemory(t *testing.T) {
 			t.Errorf("closed %v after its begin, want %v", latest, helloTimeout)
 		}
 		env.WantStat(t, "wildcard_egress.denied.timeout", int64(silent*(round+1)))
-		env.WantStat(t, "server.total_connections", 0)
+		env.WantStat(t, activeConnections, 0)
 		usage, err := env.Gateway.Usage()
 		if err != nil {
 			t.Fatal(err)

@@ -32,7 +32,7 @@ func TestConnectionLimitRefusesAndEnvoyLives(t *testing.T) {
 	for _, conn := range held {
 		conn.Close()
 	}
-	env.WantStat(t, "server.total_connections", 0)
+	env.WantStat(t, activeConnections, 0)
 	if site, err := env.GetDirect(testenv.Outer{}, "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
 		t.Errorf("after the flood %s answers, %v; want en.wikipedia.org", site, err)
 	}

@@ -47,7 +47,8 @@ func (i *inline) UnmarshalYAML(node []byte) error {
 
 // ParseConfig reads a filter_config as Envoy hands it over: JSON for a Struct,
 // the text of a StringValue, a serialized xds.type.v3.TypedStruct. It is either
-// a policy itself or a mapping with policy_file or policy.
+// a policy itself or a mapping with policy_file or policy. With an error, only
+// RequirePolicyAtStart of the Config counts.
 func ParseConfig(raw []byte) (Config, error) {
 	if text, ok := typedStruct(raw); ok {
 		raw = text
@@ -61,10 +62,12 @@ func ParseConfig(raw []byte) (Config, error) {
 	}
 	c := Config{DecisionCache: defaultDecisionCache}
 	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
-		return Config{}, fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
+		// What was asked for about the start holds whatever else is wrong.
+		return Config{RequirePolicyAtStart: keys["require_policy_at_start"] == true},
+			fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
 	}
 	if (c.PolicyFile == "") == (c.Policy == nil) {
-		return Config{}, fmt.Errorf("filter_config: give either policy_file (a path) or policy (a policy)")
+		return c, fmt.Errorf("filter_config: give either policy_file (a path) or policy (a policy)")
 	}
 	if c.DecisionCache < 0 || c.DecisionCache > maxDecisionCache {
 		return c, fmt.Errorf("filter_config: decision_cache: %d: give a number from 0 to %d", c.DecisionCache, maxDecisionCache)

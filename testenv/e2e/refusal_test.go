@@ -109,3 +109,27 @@ func TestClientsReportTheAlert(t *testing.T) {
 	})
 	wantIdle(t, env)
 }
+
+// The name in a certificate that nobody vouches for is not shown as the caller.
+func TestRefusedCertificateGivesNoPrincipal(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true})
+	conn, err := env.DialGateway(testenv.Outer{Certificate: env.Identities.Stranger})
+	if err == nil { // TLS 1.3 clients hear of it later
+		_, err = conn.Read(make([]byte, 1))
+		conn.Close()
+	}
+	if err == nil || err == io.EOF {
+		t.Errorf("the outer session ended with %v, want an alert", err)
+	}
+	env.WantStat(t, "wildcard_egress.denied.handshake_failed", 1)
+	entry := env.GatewayLog.WantEntry(t, func(e testenv.Entry) bool { return e.Get("reason") == "handshake_failed" })
+	if got := entry.Get("principal"); got != "" {
+		t.Errorf("principal %q, want none", got)
+	}
+	for _, line := range gatewayLog(env) {
+		if strings.Contains(line, "spiffe://") {
+			t.Errorf("the log names a caller: %s", line)
+		}
+	}
+	wantIdle(t, env)
+}

@@ -1,0 +1,147 @@
+package e2e_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"wildcard-egress/testenv"
+)
+
+// Clients leave while DNS has not answered: by FIN, by RST, before the answer
+// and at the same moment. Nothing may be left of them.
+func TestClientsGoWhileTheirNameIsResolved(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: []string{"en.wikipedia.org"}})
+	addr := env.Upstream.Site("en.wikipedia.org").AddrPort().Addr()
+	env.DNS.Set("*.wikipedia.org", testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: 300 * time.Millisecond})
+	const n = 100
+	failIfAny(t, "clients failed", inParallel(n, n, func(i int) error {
+		conn, err := env.DialGateway(env.App())
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		if _, err := conn.Write(hello(fmt.Sprintf("gone-%d.wikipedia.org", i))); err != nil {
+			return err
+		}
+		<-time.After(time.Duration(rand.IntN(400)) * time.Millisecond)
+		if i%2 == 0 {
+			reset(t, conn)
+		}
+		return nil
+	}))
+	env.WantStat(t, "wildcard_egress.allowed", n)
+	env.WantStat(t, "dns_cache.wildcard_egress.circuit_breakers.rq_pending_open", 0)
+	env.WantStat(t, "dns_cache.wildcard_egress.circuit_breakers.rq_pending_remaining", 8192)
+	if site, err := env.GetDirect(env.App(), "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
+		t.Errorf("afterwards %s answers, %v; want en.wikipedia.org", site, err)
+	}
+	wantIdle(t, env)
+}
+
+// Clients end at the moment of their deadline, on two workers.
+func TestClientsGoAtTheirDeadline(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{WithoutSidecar: true, Plain: true, Concurrency: 2,
+		Policy: "version: 1\ndefaults: {client_hello_timeout: 100ms}\nrules: [{name: all, hosts: ['*']}]\n"})
+	part := hello("en.wikipedia.org")[:200]
+	const n = 4000
+	failIfAny(t, "clients failed", inParallel(n, 200, func(i int) error {
+		conn, err := env.DialGateway(testenv.Outer{})
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		_, _ = conn.Write(part[:i%len(part)])
+		<-time.After(95*time.Millisecond + time.Duration(rand.IntN(10_000))*time.Microsecond)
+		if i%2 == 0 {
+			reset(t, conn)
+		}
+		return nil
+	}))
+	within(t, 5*time.Second, func() error {
+		refused := stat(t, env, "wildcard_egress.denied.timeout") + stat(t, env, "wildcard_egress.denied.incomplete")
+		if refused != n {
+			return fmt.Errorf("%d of %d refused", refused, n)
+		}
+		return nil
+	})
+	if stat(t, env, "wildcard_egress.denied.timeout") == 0 || stat(t, env, "wildcard_egress.denied.incomplete") == 0 {
+		t.Error("all ended the same way: the race was not there")
+	}
+	wantIdle(t, env)
+}
+
+// The cluster goes away under a live connection, which Envoy lets live on, under
+// one that waits for DNS, and under one that has yet to send its hello.
+func TestClusterIsRemovedMeanwhile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "clusters.yaml")
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, EditGateway: clustersFrom(file)})
+	live, err := env.DialDirect(env.App(), "en.wikipedia.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer live.Close()
+	addr := env.Upstream.Site("en.wikipedia.org").AddrPort().Addr()
+	env.DNS.Set("slow.wikipedia.org", testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: time.Second})
+	resolving, early := dialGateway(t, env), dialGateway(t, env)
+	if _, err := resolving.Write(hello("slow.wikipedia.org")); err != nil {
+		t.Fatal(err)
+	}
+	env.DNS.WantQueries(t, "slow.wikipedia.org")
+	writeClusters(t, file, "resources: []\n")
+	env.WantStat(t, "cluster_manager.cluster_removed", 1)
+	if _, err := early.Write(hello("de.wikipedia.org")); err != nil {
+		t.Fatal(err)
+	}
+	for name, conn := range map[string]io.Reader{"resolving": resolving, "early": early} {
+		if got, err := io.ReadAll(conn); len(got) != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%s: read % x, %v; want the connection closed", name, got, err)
+		}
+	}
+	if err := wantSite(live, "en.wikipedia.org"); err != nil {
+		t.Errorf("live: %v", err)
+	}
+	live.Close()
+	env.Upstream.WantConnections(t, 1)
+	env.WantStat(t, activeConnections, 0)
+	env.WantStat(t, "wildcard_egress.denied.panic", 0)
+	env.WantAlive(t)
+}
+
+var clusterList = regexp.MustCompile(`(?s)  clusters:\n(.*?)\n(\w)`)
+
+// clustersFrom moves the bootstrap's clusters to a file that Envoy watches.
+func clustersFrom(file string) func([]byte) ([]byte, error) {
+	return func(bootstrap []byte) ([]byte, error) {
+		found := clusterList.FindSubmatchIndex(bootstrap)
+		if found == nil {
+			return nil, fmt.Errorf("no clusters in the bootstrap")
+		}
+		clusters := strings.ReplaceAll(string(bootstrap[found[2]:found[3]]), "  - name:",
+			"  - \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n    name:")
+		if err := os.WriteFile(file, []byte("resources:\n"+clusters+"\n"), 0o600); err != nil {
+			return nil, err
+		}
+		rest := append([]byte("dynamic_resources:\n  cds_config:\n    path_config_source: {path: "+file+"}\n"), bootstrap[found[4]:]...)
+		return append(bootstrap[:found[0]:found[0]], rest...), nil
+	}
+}
+
+// writeClusters replaces the file by rename, which is what Envoy looks for.
+func writeClusters(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file+".next", []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(file+".next", file); err != nil {
+		t.Fatal(err)
+	}
+}

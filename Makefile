@@ -21,7 +21,7 @@ FAULTY_MODULE := build/fault/libwildcard_egress.so
 TAGS := netgo,osusergo
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench bench-deps clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -90,8 +90,11 @@ bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain:
 	go build -o build/bench ./testenv/bench
 	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(if $(FULL),-full -out docs) $(BENCH)
 
-bench-deps: ## install HAProxy and nginx (Debian), for more columns in the full run
-	apt-get install -y --no-install-recommends haproxy nginx libnginx-mod-stream
+bench-guard: ## hold the hot path's allocations and instructions to the committed ones; UPDATE=1 writes them
+	@go run ./testenv/bench/guard $(if $(UPDATE),-update)
+
+bench-deps: ## install what the benchmarks can use (Debian): HAProxy, nginx, valgrind
+	apt-get install -y --no-install-recommends haproxy nginx libnginx-mod-stream valgrind
 
 clean: ## remove what was built and fetched
 	rm -rf build

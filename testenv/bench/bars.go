@@ -31,7 +31,7 @@ var bars = []bar{
 	{"growth-ours-cpu", "100,000", smallest, 1.03},
 }
 
-// barTable says which promises this run kept.
+// barTable says which promises this run kept, of those that it measured.
 func (all figures) barTable() string {
 	var b strings.Builder
 	b.WriteString("| | bar | measured | |\n|---|---|---|---|\n")
@@ -40,25 +40,29 @@ func (all figures) barTable() string {
 		if f == nil {
 			continue
 		}
-		limit, got, digits := "", spread{}, number
-		ok := false
-		if bar.base == "" {
-			limit = fmt.Sprintf("≤ %s %s", number(bar.most), f.Unit)
-			got, ok = f.of(bar.column)
-		} else {
-			digits = func(v float64) string { return fmt.Sprintf("%.3f", v) }
-			limit = fmt.Sprintf("≤ %.2f of %s", bar.most, bar.base)
+		got, ok := f.of(bar.column)
+		limit, digits := "≤ "+number(bar.most)+" "+f.Unit, number
+		switch {
+		case bar.base != "":
 			got, ok = f.ratio(bar.column, bar.base)
+			limit, digits = fmt.Sprintf("≤ %.2f of %s", bar.most, bar.base), ratio
+		case f.Sum:
+			limit = number(bar.most)
 		}
 		if !ok {
 			continue
+		}
+		text := digits(got.Median)
+		if got.Low != got.High || bar.base != "" {
+			text += " (" + digits(got.Low) + "–" + digits(got.High) + ")"
 		}
 		verdict := "missed"
 		if got.Median <= bar.most {
 			verdict = "kept"
 		}
-		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s (%s–%s) | %s |\n", f.Section, f.Title, bar.column, limit,
-			digits(got.Median), digits(got.Low), digits(got.High), verdict)
+		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s | %s |\n", f.Section, f.Title, bar.column, limit, text, verdict)
 	}
 	return b.String()
 }
+
+func ratio(v float64) string { return fmt.Sprintf("%.3f", v) }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"wildcard-egress/testenv"
@@ -59,6 +61,9 @@ func (w *world) startServer(ctx context.Context, p *proxy, s setup, command func
 	if err != nil {
 		return err
 	}
+	if err := setNonblock(listener); err != nil {
+		return errors.Join(err, child.Stop())
+	}
 	p.stop = child.Stop
 	p.processes = func() ([]int, error) { return family(child.PID()) }
 	if err := p.waitReady(ctx, child); err != nil {
@@ -68,6 +73,19 @@ func (w *world) startServer(ctx context.Context, p *proxy, s setup, command func
 	}
 	p.startTime = time.Since(begin)
 	return nil
+}
+
+// setNonblock undoes what os/exec does to a file that a child inherits. It
+// works for the child too, since they share it. nginx does not do it by itself:
+// a worker that loses the race for a connection would then wait for the next.
+func setNonblock(listener net.Listener) error {
+	raw, err := listener.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		return err
+	}
+	setErr := error(nil)
+	err = raw.Control(func(fd uintptr) { setErr = syscall.SetNonblock(int(fd), true) })
+	return errors.Join(err, setErr)
 }
 
 func (p *proxy) waitReady(ctx context.Context, child *testenv.Child) error {

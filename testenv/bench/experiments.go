@@ -51,6 +51,11 @@ func experimentNames() []string {
 // all runs the experiments; only, unless empty, names those to run.
 func (r *run) all(ctx context.Context, only []string) (err error) {
 	r.start = time.Now()
+	for _, kind := range r.plan.proxies {
+		if !slices.Contains(fullPlan.proxies, kind) {
+			return fmt.Errorf("-proxies %q: want some of %q", kind, fullPlan.proxies)
+		}
+	}
 	for _, name := range only {
 		if !slices.Contains(experimentNames(), name) {
 			return fmt.Errorf("-only %q: want some of %q", name, experimentNames())

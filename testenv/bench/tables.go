@@ -63,9 +63,9 @@ func (f *figure) writeRows(b *strings.Builder, columns []string) {
 			case c == base:
 				return "1"
 			case len(f.Samples[c]) < 2:
-				return fmt.Sprintf("%.3f", x.Median)
+				return ratio(x.Median)
 			}
-			return fmt.Sprintf("%.3f (%.3f–%.3f)", x.Median, x.Low, x.High)
+			return ratio(x.Median) + " (" + ratio(x.Low) + "–" + ratio(x.High) + ")"
 		})
 	}
 }

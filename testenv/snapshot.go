@@ -17,9 +17,11 @@ type Snapshot struct {
 
 // Change is what has happened since a snapshot.
 type Change struct {
-	Stats       map[string]int64 // the gateway's wildcard_egress stats that differ, by how much
-	Connections int              // that reached any site
-	Queries     []string         // names that DNS was asked for, once each, sorted
+	// Stats are the gateway's wildcard_egress stats that differ, by how much. Those
+	// of the decision cache are left out: they tell how, not what was decided.
+	Stats       map[string]int64
+	Connections int      // that reached any site
+	Queries     []string // names that DNS was asked for, once each, sorted
 }
 
 // Snapshot returns the present moment.
@@ -36,7 +38,7 @@ func (e *Env) Since(s Snapshot) (Change, error) {
 	}
 	change := Change{Stats: map[string]int64{}, Connections: now.connections - s.connections}
 	for name, value := range now.stats {
-		if value != s.stats[name] {
+		if value != s.stats[name] && !strings.HasPrefix(name, "wildcard_egress.decision_cache_") {
 			change.Stats[name] = value - s.stats[name]
 		}
 	}

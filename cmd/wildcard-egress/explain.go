@@ -83,6 +83,9 @@ func printExplanation(out io.Writer, file string, e policy.Explanation) {
 	row("principal", orUnknown(e.Request.Principal))
 	row("port", orUnknown(number(e.Request.Port)))
 	row("upstream_port", number(d.UpstreamPort))
+	if d.CloseOnRevoke {
+		row("on_revoke", "close")
+	}
 	row("shadow_decision", d.ShadowDecision)
 	row("shadow_rule", d.ShadowRule)
 	if e.Err != nil {

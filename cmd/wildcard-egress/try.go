@@ -46,19 +46,10 @@ The exit status is 0 when all cases pass, 1 when one fails, and 2 when a file
 cannot be read or has mistakes.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readPolicy(cmd, args[0])
+			trial, file, err := tryFile(cmd, args[0], args[1])
 			if err != nil {
 				return err
 			}
-			file, data, err := readFile(cmd, args[1])
-			if err != nil {
-				return err
-			}
-			cases, err := policy.ParseCases(file, data)
-			if err != nil {
-				return err
-			}
-			trial := try(d.Compile(), cases)
 			err = output.print(cmd.OutOrStdout(), trial, func(out io.Writer) { printTrial(out, file, trial) })
 			if err == nil && trial.Failed > 0 {
 				return errNegative
@@ -68,6 +59,23 @@ cannot be read or has mistakes.`,
 	}
 	output.add(c)
 	return c
+}
+
+// tryFile returns the results and the name to show for the file of cases.
+func tryFile(cmd *cobra.Command, policyFile, casesFile string) (trialJSON, string, error) {
+	d, err := readPolicy(cmd, policyFile)
+	if err != nil {
+		return trialJSON{}, "", err
+	}
+	file, data, err := readFile(cmd, casesFile)
+	if err != nil {
+		return trialJSON{}, "", err
+	}
+	cases, err := policy.ParseCases(file, data)
+	if err != nil {
+		return trialJSON{}, "", err
+	}
+	return try(d.Compile(), cases), file, nil
 }
 
 func try(p *policy.Policy, cases []policy.Case) trialJSON {

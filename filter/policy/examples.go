@@ -14,10 +14,11 @@ type exampleFinder struct {
 	// below has the globs and the wildcards by their domain and every domain
 	// above it, "" included.
 	globsBelow, wildcardsBelow map[string][]Pattern
+	budget                     int // of all searches
 }
 
 func newExampleFinder(index *hostIndex) *exampleFinder {
-	f := &exampleFinder{index: index, globsBelow: map[string][]Pattern{}, wildcardsBelow: map[string][]Pattern{}}
+	f := &exampleFinder{index: index, budget: maxVisitsInAll, globsBelow: map[string][]Pattern{}, wildcardsBelow: map[string][]Pattern{}}
 	for _, host := range index.patterns {
 		switch host.kind {
 		case Exact:
@@ -60,10 +61,11 @@ func (f *exampleFinder) examples(host Pattern) (names []string, complete bool) {
 			return next != '-' && next != '.' || last != '.' && (last != '-' || next == '-')
 		},
 		whole:  func(name string) bool { return nameFault(name) == "" },
-		within: host.plainGlobs(),
+		within: atomsOf(host.plainGlobs()),
+		budget: &f.budget,
 	}
 	for _, other := range others[:min(len(others), maxOverlaps)] {
-		search.others = append(search.others, other.plainGlobs())
+		search.others = append(search.others, atomsOf(other.plainGlobs()))
 	}
 	names, complete = search.examples()
 	return names, complete && len(others) <= maxOverlaps
@@ -121,33 +123,33 @@ func (f *exampleFinder) wildcardsNear(host Pattern, globs []Pattern) []Pattern {
 		globs = append(slices.Clone(globs), host)
 	}
 	near := slices.DeleteFunc(slices.Clone(f.wildcardsBelow[host.domain]), func(other Pattern) bool {
-		return other.domain == host.domain || !slices.ContainsFunc(globs, func(glob Pattern) bool {
-			return under(other.domain, glob.domain) || under(glob.domain, other.domain)
-		})
+		return other.domain == host.domain || !slices.ContainsFunc(globs, func(glob Pattern) bool { return endsFit(glob, other) })
 	})
 	slices.SortFunc(near, Pattern.compare)
 	return near
 }
 
-// under reports whether domain is above or below it.
-func under(domain, above string) bool {
-	return domain == above || strings.HasSuffix(domain, "."+above)
-}
-
-// endsFit reports whether the literal ends of two hosts allow that both match
-// the same name.
+// endsFit reports whether the literal ends and the labels of two hosts allow
+// that both match the same name.
 func endsFit(a, b Pattern) bool {
 	for _, x := range a.plainGlobs() {
 		for _, y := range b.plainGlobs() {
 			xPrefix, _, xTail := splitLiterals(x)
 			yPrefix, _, yTail := splitLiterals(y)
-			if (strings.HasPrefix(xPrefix, yPrefix) || strings.HasPrefix(yPrefix, xPrefix)) &&
-				(strings.HasSuffix(xTail, yTail) || strings.HasSuffix(yTail, xTail)) {
+			begins := strings.HasPrefix(xPrefix, yPrefix) || strings.HasPrefix(yPrefix, xPrefix)
+			ends := strings.HasSuffix(xTail, yTail) || strings.HasSuffix(yTail, xTail)
+			if begins && ends && labelsFit(x, y) && labelsFit(y, x) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// labelsFit reports whether some name of wide can have as few labels as each
+// name of narrow, if those are of one number.
+func labelsFit(wide, narrow string) bool {
+	return strings.ContainsAny(narrow, "[") || strings.Contains(narrow, "**") || strings.Count(wide, ".") <= strings.Count(narrow, ".")
 }
 
 func (p Pattern) compare(other Pattern) int { return strings.Compare(p.text, other.text) }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"bytes"
 	"slices"
 	"sort"
 	"strings"
@@ -16,14 +17,19 @@ type overlaps struct {
 	alphabet  string
 	follows   func(last, next byte) bool // whether a string may go on so; last is separator at the start
 	whole     func(string) bool          // whether a string that went on so may be an example
-	within    []string                   // globs without braces: a string matches one of them
-	others    [][]string                 // the same, for each glob to tell apart
+	within    []atoms                    // globs without braces: a string matches one of them
+	others    [][]atoms                  // the same, for each glob to tell apart
 	listed    []string                   // strings that are no examples, sorted
 	longest   int                        // in bytes
+	budget    *int                       // how many places may still be visited
 }
 
-// maxVisits bounds the search. It is enough for a few dozen globs in a domain.
-const maxVisits = 20_000
+// maxVisits bounds one search: enough for a few dozen globs in a domain. All
+// searches of a comparison together may have maxVisitsInAll.
+const (
+	maxVisits      = 20_000
+	maxVisitsInAll = 2_000_000
+)
 
 // positions are the places in a glob's atoms that a string can have reached,
 // one byte '1' for each.
@@ -55,9 +61,10 @@ func (o *overlaps) examples() (found []string, complete bool) {
 			if !alive || visited[key] {
 				continue
 			}
-			if len(visited) == maxVisits {
+			if len(visited) == maxVisits || *o.budget == 0 {
 				return found, false
 			}
+			*o.budget--
 			visited[key] = true
 			queue = append(queue, next)
 		}
@@ -123,10 +130,10 @@ func accepts(set []positions) bool {
 	return slices.ContainsFunc(set, func(p positions) bool { return p[len(p)-1] == '1' })
 }
 
-func (o *overlaps) after(globs []string, text string) []positions {
+func (o *overlaps) after(globs []atoms, text string) []positions {
 	set := make([]positions, len(globs))
 	for i, glob := range globs {
-		set[i] = closure(glob, positions("1"+strings.Repeat("0", countAtoms(glob))))
+		set[i] = glob.closure([]byte("1" + strings.Repeat("0", len(glob))))
 	}
 	for i := range len(text) {
 		set = o.advance(set, globs, text[i])
@@ -134,12 +141,11 @@ func (o *overlaps) after(globs []string, text string) []positions {
 	return set
 }
 
-func (o *overlaps) advance(set []positions, globs []string, c byte) []positions {
+func (o *overlaps) advance(set []positions, globs []atoms, c byte) []positions {
 	next := make([]positions, len(set))
 	for i, p := range set {
-		reached := []byte(strings.Repeat("0", len(p)))
-		n := 0
-		for atom, rest := nextAtom(globs[i]); atom != ""; atom, rest = nextAtom(rest) {
+		reached := bytes.Repeat([]byte("0"), len(p))
+		for n, atom := range globs[i] {
 			switch {
 			case p[n] != '1':
 			case atom[0] == '*' && (atom != "*" || c != o.separator):
@@ -147,22 +153,31 @@ func (o *overlaps) advance(set []positions, globs []string, c byte) []positions 
 			case atom[0] != '*' && atomAccepts(atom, c, o.separator):
 				reached[n+1] = '1'
 			}
-			n++
 		}
-		next[i] = closure(globs[i], positions(reached))
+		next[i] = globs[i].closure(reached)
 	}
 	return next
 }
 
+// atoms are a glob without braces, cut as nextAtom does.
+type atoms []string
+
+func atomsOf(globs []string) []atoms {
+	split := make([]atoms, len(globs))
+	for i, glob := range globs {
+		for atom, rest := nextAtom(glob); atom != ""; atom, rest = nextAtom(rest) {
+			split[i] = append(split[i], atom)
+		}
+	}
+	return split
+}
+
 // closure adds the places behind stars, which also match nothing.
-func closure(glob string, p positions) positions {
-	reached := []byte(p)
-	n := 0
-	for atom, rest := nextAtom(glob); atom != ""; atom, rest = nextAtom(rest) {
+func (a atoms) closure(reached []byte) positions {
+	for n, atom := range a {
 		if atom[0] == '*' && reached[n] == '1' {
 			reached[n+1] = '1'
 		}
-		n++
 	}
 	return positions(reached)
 }

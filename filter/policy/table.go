@@ -90,7 +90,7 @@ func (n *node) offset() uint32 { return binary.LittleEndian.Uint32(n.label[:]) }
 
 // newDomainTable makes a table of domains and what the policy has for them.
 func newDomainTable(domains map[string]*domainRules) domainTable {
-	t := domainTable{seed: maphash.MakeSeed(), nodes: make([]node, len(domains)*4/3+2)}
+	t := domainTable{seed: maphash.MakeSeed(), nodes: make([]node, 2*len(domains)+2)}
 	for domain, rules := range domains {
 		i, _ := t.insert(domain)
 		t.nodes[i].domainRules = *rules

@@ -64,12 +64,8 @@ func (r *reader) document(data []byte) (body ast.Node) {
 			body = nil
 		}
 	}()
-	switch {
-	case len(data) > maxFileBytes:
-		r.addAt(start, "", "larger than %d bytes", maxFileBytes)
-		return nil
-	case !utf8.Valid(data):
-		r.addAt(start, "", "not UTF-8 text")
+	if len(data) > maxFileBytes || !utf8.Valid(data) {
+		r.addAt(start, "", "larger than %d bytes, or not UTF-8 text", maxFileBytes)
 		return nil
 	}
 	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff"))

@@ -23,9 +23,9 @@ FAULTY_MODULE := build/fault/libwildcard_egress.so
 TAGS := netgo,osusergo
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e manifests image test-image fuzz bench bench-guard bench-deps clean
+.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(MODULE) $(COMMAND) ## build the Envoy module and the command line
 
@@ -75,6 +75,12 @@ test-e2e: build $(FAULTY_MODULE) $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SU
 	done
 	@echo 'end to end without the decision cache'
 	env -u ENVOY TESTENV_DECISION_CACHE=0 go test -count=1 -run '$(DECIDING)' ./testenv/e2e
+
+test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS connections, 100,000 names
+	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go test -count=1 -v -timeout 20m -run 'Silent|Distinct' ./testenv/e2e
+
+test-sanitizers: $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS)) ## race detector, address and thread sanitizers, in Envoy too
+	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
 
 manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
 	$(COMMAND) istio --policy examples/policy.yaml -o examples/istio

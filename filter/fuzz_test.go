@@ -94,8 +94,8 @@ func live(f api.DownstreamFilter, c *connection, stream, steps []byte) (reason s
 				return "incomplete", continued
 			}
 			stream = stream[n:]
-		case len(stream) == 0:
-			continued = f.OnData(nil, true) == api.NetworkFilterContinue
+		case len(stream) == 0: // must decide
+			return "", f.OnData(nil, true) == api.NetworkFilterContinue
 		default:
 			n := min(len(stream), 1+int(step))
 			continued = f.OnData(stream[:n], false) == api.NetworkFilterContinue

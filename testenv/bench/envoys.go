@@ -55,7 +55,10 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}
 	}
 	switch p.kind {
-	case ours:
+	case ours, unaided:
+		if p.kind == unaided {
+			c.DecisionCache = new(uint32)
+		}
 		// Not beside the access logs: the module watches the policy's folder.
 		file := filepath.Join(p.file+".policy", "policy.yaml")
 		p.edit = func(hosts []string) error { return w.write(file, policyOf(hosts)) }

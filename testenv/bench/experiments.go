@@ -61,7 +61,7 @@ func (r *run) all(ctx context.Context, only []string) (err error) {
 			return fmt.Errorf("-only %q: want some of %q", name, experimentNames())
 		}
 	}
-	r.dropMissing(ctx)
+	r.lookAround(ctx)
 	if r.world, err = newWorld(ctx); err != nil {
 		return err
 	}

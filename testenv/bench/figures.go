@@ -13,6 +13,8 @@ type figure struct {
 	Section string `json:"section"` // where it stands in the report
 	Title   string `json:"title"`
 	Unit    string `json:"unit"`
+	// Alone is set where a ratio to another column would say nothing.
+	Alone bool `json:"alone,omitempty"`
 	// Sum is set where the rounds add up, such as failures.
 	Sum     bool                 `json:"sum,omitempty"`
 	Columns []string             `json:"columns"` // in the order of their first samples
@@ -65,7 +67,7 @@ func (f *figure) of(column string) (spread, bool) {
 // is false if one of them was not measured in each round.
 func (f *figure) ratio(column, base string) (spread, bool) {
 	a, b := f.Samples[column], f.Samples[base]
-	if f.Sum || len(a) != len(b) {
+	if f.Sum || f.Alone || len(a) != len(b) {
 		return spread{}, false
 	}
 	var ratios []float64

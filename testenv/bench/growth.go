@@ -32,7 +32,7 @@ func (r *run) growthOf(ctx context.Context, kind string, s setup) (err error) {
 		}
 	}()
 	add := func(id, title, unit string, p *proxy, sample float64) {
-		r.figures.add(figure{ID: "growth-" + kind + "-" + id, Section: "Growth with the number of hosts: " + kind, Title: title, Unit: unit},
+		r.figures.add(figure{Alone: id == "load", ID: "growth-" + kind + "-" + id, Section: "Growth with the number of hosts: " + kind, Title: title, Unit: unit},
 			p.name[len(kind)+1:], sample)
 	}
 	var least time.Duration

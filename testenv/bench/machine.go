@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -27,8 +26,8 @@ func serverVersion(ctx context.Context, name string) (string, error) {
 	return line, nil
 }
 
-// dropMissing takes out of the plan what is not installed, and says so.
-func (r *run) dropMissing(ctx context.Context) {
+// lookAround notes versions, and takes out of the plan what is not installed.
+func (r *run) lookAround(ctx context.Context) {
 	r.plan.proxies = slices.DeleteFunc(slices.Clone(r.plan.proxies), func(kind string) bool {
 		if kind != haproxy && kind != nginx {
 			return false
@@ -41,6 +40,7 @@ func (r *run) dropMissing(ctx context.Context) {
 		r.notes = append(r.notes, version)
 		return false
 	})
+	r.commit = commit(ctx)
 	for _, note := range r.notes {
 		r.say("%s", note)
 	}
@@ -51,8 +51,8 @@ func (r *run) machine() []string {
 	lines := []string{
 		r.start.UTC().Format("2006-01-02 15:04 UTC") + fmt.Sprintf(", %s run, %.0f minutes", r.plan.name, time.Since(r.start).Minutes()),
 		fmt.Sprintf("%s, %d cores, %s; Linux %s", proc("/proc/cpuinfo", "model name"), runtime.NumCPU(),
-			proc("/proc/meminfo", "MemTotal"), kernel()),
-		fmt.Sprintf("Envoy %s, %s, wildcard-egress at commit %s", r.world.envoyVersion, runtime.Version(), commit()),
+			memory(), kernel()),
+		fmt.Sprintf("Envoy %s, %s, wildcard-egress at commit %s", r.world.envoyVersion, runtime.Version(), r.commit),
 	}
 	return append(lines, r.notes...)
 }
@@ -80,20 +80,20 @@ func kernel() string {
 	return strings.TrimSpace(string(release))
 }
 
-// commit returns the one that this program was built from.
-func commit() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
+// commit returns the one that is checked out, and whether files differ from it.
+func commit(ctx context.Context) string {
+	out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty=, changed", "--abbrev=12").Output()
+	if err != nil {
 		return "unknown"
 	}
-	revision, changed := "unknown", ""
-	for _, s := range info.Settings {
-		switch {
-		case s.Key == "vcs.revision":
-			revision = s.Value[:min(len(s.Value), 12)]
-		case s.Key == "vcs.modified" && s.Value == "true":
-			changed = " and changes"
-		}
+	return strings.TrimSpace(string(out))
+}
+
+// memory returns how much the machine has.
+func memory() string {
+	var kilobytes float64
+	if _, err := fmt.Sscan(proc("/proc/meminfo", "MemTotal"), &kilobytes); err != nil {
+		return "unknown memory"
 	}
-	return revision + changed
+	return fmt.Sprintf("%.0f GB", kilobytes*1024/1e9)
 }

@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -44,6 +45,9 @@ func main() {
 		err = r.report(*out)
 	}
 	if err != nil {
+		if ctx.Err() != nil {
+			err = errors.New("interrupted; all is stopped, nothing is written")
+		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}

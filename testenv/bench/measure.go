@@ -22,7 +22,7 @@ func (r *run) perConnection(ctx context.Context, p *proxy, s setup) error {
 	r.figures.add(f, p.name, r.each(used.worker+used.others))
 	f.ID, f.Title = id+"-worker", s.String()+", workers"
 	r.figures.add(f, p.name, r.each(used.worker))
-	f.ID, f.Title = id+"-others", s.String()+", other threads"
+	f.ID, f.Title, f.Alone = id+"-others", s.String()+", other threads", true
 	r.figures.add(f, p.name, r.each(used.others))
 	return nil
 }

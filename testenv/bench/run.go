@@ -43,7 +43,7 @@ var (
 	}
 	fullPlan = plan{
 		name:    "full",
-		proxies: []string{floor, limit, ours, legacy, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
+		proxies: []string{floor, limit, ours, unaided, legacy, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
 		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 5, bulkBytes: 256 << 20,
 		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
 		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,
@@ -55,6 +55,7 @@ type run struct {
 	world    *world
 	plan     plan
 	figures  figures
+	commit   string   // of this repository
 	notes    []string // for the report
 	progress io.Writer
 	start    time.Time

@@ -12,6 +12,7 @@ const (
 	floor   = "floor"
 	limit   = "limit"
 	ours    = "ours"
+	unaided = "unaided" // ours without its decision cache
 	legacy  = "legacy"
 	article = "article" // legacy, with the small DNS cache that the article leaves it
 	haproxy = "haproxy"

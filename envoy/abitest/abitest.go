@@ -32,6 +32,9 @@ const (
 // SetLogLevel is Envoy's log level; Info at first.
 func SetLogLevel(level envoy.Level) { C.host_set_log_level(C.uint(level)) }
 
+// LogLines is how often the module has logged.
+func LogLines() int { return int(C.host_log_lines()) }
+
 // Config is one filter_config in the fake Envoy.
 type Config struct{ c *C.struct_host_config }
 

@@ -8,7 +8,12 @@
 static struct host_conn* conn_of(void* filter) { return filter; }
 static struct host_config* config_of(void* config) { return config; }
 
-void envoy_dynamic_module_callback_log(unsigned level, module_buffer message) { (void)level, (void)message; }
+static _Atomic int log_lines;
+int host_log_lines(void) { return log_lines; }
+void envoy_dynamic_module_callback_log(unsigned level, module_buffer message) {
+  (void)level, (void)message;
+  log_lines++;
+}
 
 static _Atomic unsigned log_level = LOG_INFO;
 void host_set_log_level(unsigned level) { log_level = level; }

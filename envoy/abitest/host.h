@@ -45,6 +45,7 @@ struct host_conn {
 };
 
 void host_set_log_level(unsigned level);  // LOG_INFO at first
+int host_log_lines(void);
 int host_live_filters(void);
 int host_live_configs(void);
 

@@ -12,7 +12,8 @@ import (
 //go:embed report.md.tmpl
 var reportText string
 
-// report writes benchmarks.md, its charts and the samples to dir.
+// report writes benchmarks.md, its charts and the samples to dir, and scale.md
+// if all that it needs was measured.
 func (r *run) report(dir string) error {
 	charts := r.figures.charts()
 	t, err := template.New("report").Parse(reportText)
@@ -43,6 +44,15 @@ func (r *run) report(dir string) error {
 	}
 	if err := os.WriteFile(filepath.Join(pictures, "samples.json"), append(samples, '\n'), 0o644); err != nil {
 		return err
+	}
+	plan, err := r.figures.scale()
+	if err != nil {
+		return err
+	}
+	if plan != "" {
+		if err := os.WriteFile(filepath.Join(dir, "scale.md"), []byte(plan), 0o644); err != nil {
+			return err
+		}
 	}
 	return os.WriteFile(filepath.Join(dir, "benchmarks.md"), []byte(text.String()), 0o644)
 }

@@ -36,6 +36,8 @@ func TestRunMeasuresEverything(t *testing.T) {
 		{id: "latency-full-1-p50", column: ours, least: 0.1, most: 10_000},
 		{id: "bulk-full-1-up", column: ours, least: 50, most: 1_000_000},
 		{id: "bulk-full-1-down", column: legacy, least: 50, most: 1_000_000},
+		{id: "socket", column: "any", least: -1000, most: 1000}, // so few are lost in the noise
+		{id: "log-line", column: "any", least: 300, most: 3000},
 		{id: "fresh-names", column: ours, least: 10, most: 10},
 		{id: "fresh-failed", column: ours},
 		{id: "edit-time", column: ours, least: 0.1, most: 30_000},
@@ -53,6 +55,9 @@ func TestRunMeasuresEverything(t *testing.T) {
 		if got, ok := f.of(want.column); !ok || got.Median < want.least || got.Median > want.most {
 			t.Errorf("%s, %s = %v (%v), want %v to %v", want.id, want.column, got, ok, want.least, want.most)
 		}
+	}
+	if text, err := r.figures.scale(); text != "" || err != nil {
+		t.Errorf("a plan without two workers: %.200q, %v; want none", text, err)
 	}
 	wantReport(t, r)
 	if left, err := os.ReadDir(os.Getenv("TMPDIR")); err != nil || len(left) > 0 {

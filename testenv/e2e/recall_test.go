@@ -24,13 +24,18 @@ func TestRecalledDecisionIsTheSame(t *testing.T) {
 	env := startRecalling(t, perWorkload, "en.wikipedia.org", "cloud.ibm.com")
 	want := map[string]string{"rule": "everybody", "reason": "", "decision": "allow", "principal": testenv.AppID,
 		"server_name": "en.wikipedia.org", "shadow_rule": "trial-of-a-ban", "shadow_decision": "deny"}
-	for range 3 {
+	// A hello that comes in two reads is not recalled, so there is no exact number.
+	connections := int64(0)
+	for stat(t, env, hit) < 2 && connections < 50 {
 		wantDecision(t, env, env.App(), "en.wikipedia.org", want)
+		connections++
 	}
-	env.WantStat(t, miss, 1)
-	env.WantStat(t, hit, 2)
-	env.WantStat(t, "wildcard_egress.allowed", 3)
-	env.WantStat(t, "wildcard_egress.shadow_denied", 3)
+	hits := stat(t, env, hit)
+	if hits < 2 {
+		t.Fatalf("%d of %d decisions were recalled, want 2", hits, connections)
+	}
+	env.WantStat(t, "wildcard_egress.allowed", connections)
+	env.WantStat(t, "wildcard_egress.shadow_denied", connections)
 
 	// Another caller, another outer server name: asked anew.
 	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments}, "cloud.ibm.com", map[string]string{"rule": "payments", "reason": ""})
@@ -38,7 +43,16 @@ func TestRecalledDecisionIsTheSame(t *testing.T) {
 	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.TwoIDs}, "cloud.ibm.com", map[string]string{"reason": "no_rule"})
 	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments, ServerName: "outbound_.22_.v_.x"}, "cloud.ibm.com",
 		map[string]string{"reason": "no_rule"})
-	env.WantStat(t, hit, 2)
+	env.WantStat(t, hit, hits)
+}
+
+func stat(t *testing.T, env *testenv.Env, name string) int64 {
+	t.Helper()
+	value, err := env.Gateway.Stat(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return value
 }
 
 func TestRefusalsAreNotRecalled(t *testing.T) {

@@ -46,15 +46,6 @@ func TestRecalledDecisionIsTheSame(t *testing.T) {
 	env.WantStat(t, hit, hits)
 }
 
-func stat(t *testing.T, env *testenv.Env, name string) int64 {
-	t.Helper()
-	value, err := env.Gateway.Stat(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return value
-}
-
 func TestRefusalsAreNotRecalled(t *testing.T) {
 	env := startRecalling(t, wikipedia, "en.wikipedia.org", "cloud.ibm.com")
 	for range 3 {

@@ -82,7 +82,7 @@ func (c *compiler) domain(domain string) *domainRules {
 		rules = new(domainRules)
 		c.domains[domain] = rules
 		if _, above, ok := strings.Cut(domain, "."); ok {
-			c.domain(above)
+			c.domain(above).hasChildren = true
 		}
 	}
 	return rules

@@ -40,23 +40,25 @@ func (p *Policy) walk(name string, m *match) {
 	var parent uint32
 	var hash uint64
 	for end := len(name); end > 0; {
-		start := strings.LastIndexByte(name[:end], '.') + 1
-		label := name[start:end]
-		hash = p.domains.childHash(hash, label)
-		i, found := p.domains.child(parent, hash, label)
+		start, code := labelBefore(name, end)
+		if code == 0 {
+			return
+		}
+		hash = childHash(hash, code)
+		i, found := p.domains.child(parent, hash, code, name[start:end])
 		if !found {
 			return
 		}
-		n := &p.domains.nodes[i]
+		rules := &p.domains.rules[p.domains.nodes[i].rules]
 		if start == 0 {
-			m.consider(n.exact, exactSpecificity)
+			m.consider(rules.exact, exactSpecificity)
 			return
 		}
-		m.consider(n.under, len(name)-start+len("."))
-		if n.globs != 0 {
-			p.globs[n.globs-1].walk(name[:start-1], m)
+		m.consider(rules.under, len(name)-start+len("."))
+		if rules.globs != 0 {
+			p.globs[rules.globs-1].walk(name[:start-1], m)
 		}
-		if !n.hasChildren {
+		if !rules.hasChildren {
 			return
 		}
 		parent, end = i, start-1

@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"encoding/binary"
-	"hash/maphash"
 	"math/bits"
 	"strings"
 )
@@ -20,53 +18,91 @@ type setLink struct {
 	rest setID
 }
 
-// domainRules says what the policy has for one domain; the zero value is
+// domainRules says what the policy has for a domain; the zero value is
 // nothing.
 type domainRules struct {
-	exact setID  // rules with the domain itself
-	under setID  // rules with "*." and the domain
-	globs uint32 // one more than the index of the globs that end with the domain
+	exact       setID  // rules with the domain itself
+	under       setID  // rules with "*." and the domain
+	globs       uint32 // one more than the index of the globs that end with the domain
+	hasChildren bool   // the policy has something for domains below
+	label       span   // the first label, if it is too long for its code to tell
 }
 
+// span is a part of domainTable.long.
+type span struct{ offset, size uint32 }
+
 // domainTable is a tree of labels, from the last to the first, in one hash
-// table with linear probing. A node is half a cache line and has its label
-// in it, so that a label costs one cache miss at most even in a policy of a
-// million hosts. There are no pointers, so the garbage collector passes over
-// it at no cost.
+// table with linear probing. A node has its whole label as a number, and four
+// nodes fill a cache line, so a label costs about one cache miss even in a
+// policy of a million hosts. There are no pointers, so that the garbage
+// collector passes over it at no cost.
 type domainTable struct {
-	seed  maphash.Seed
-	nodes []node // at index 0 nothing is kept: as a parent, 0 is the root
-	long  []byte // the labels of more than len(node.label) bytes
+	nodes []node        // at index 0 nothing is kept: as a parent, 0 is the root
+	rules []domainRules // what nodes have, each once; at 0 nothing
+	long  []byte        // labels of more than maxPacked bytes
 }
 
 type node struct {
-	domainRules
-	parent      uint32 // an index of nodes
-	hasChildren bool
-	size        uint8 // of the label; 0 for an empty slot
-	label       [inlineLabel]byte
+	code   labelCode
+	parent uint32 // an index of nodes
+	rules  uint32 // an index of domainTable.rules; 0 for an empty slot
 }
 
-const inlineLabel = 14
+// labelCode is a label as a number to the base 39. Labels of more than
+// maxPacked bytes share the codes from longCodes on; 0 is no label.
+type labelCode uint64
+
+const (
+	maxPacked           = 12
+	longCodes labelCode = 12381557655576425121 // 39 to the power of maxPacked
+)
+
+// digitOf has 1 to 38 for the bytes of names, and 0 for all others.
+var digitOf = func() (table [256]uint8) {
+	digit := uint8(0)
+	for c := range table {
+		if isNameByte(byte(c)) {
+			digit++
+			table[c] = digit
+		}
+	}
+	return table
+}()
+
+// labelBefore returns the start and the code of the label that ends before
+// name[end]. The code is 0 if it is no label.
+func labelBefore(name string, end int) (start int, code labelCode) {
+	for start = end; start > 0 && name[start-1] != '.'; start-- {
+		digit := digitOf[name[start-1]]
+		if digit == 0 {
+			return start, 0
+		}
+		code = code*39 + labelCode(digit)
+	}
+	if end-start > maxPacked {
+		code = longCodes + code>>2 // which leaves room for all
+	}
+	return start, code
+}
 
 // childHash continues the hash of a domain with the label before it.
-func (t *domainTable) childHash(domain uint64, label string) uint64 {
-	const odd = 0x9e3779b97f4a7c15 // keeps the order of labels in the hash
-	return (domain + maphash.String(t.seed, label)) * odd
+func childHash(domain uint64, code labelCode) uint64 {
+	hash := (domain + uint64(code)) * 0x9e3779b97f4a7c15
+	return hash ^ hash>>32
 }
 
 // child returns the index of the node of a label under parent, or else the
 // free index where it belongs. The hash is that of the whole domain.
-func (t *domainTable) child(parent uint32, hash uint64, label string) (i uint32, found bool) {
+func (t *domainTable) child(parent uint32, hash uint64, code labelCode, label string) (i uint32, found bool) {
 	n := uint64(len(t.nodes) - 1)
-	slot, _ := bits.Mul64(hash, n)
+	slot, _ := bits.Mul64(hash*0xd6e8feb86659fd93, n)
 	for {
 		i = uint32(slot) + 1
 		node := &t.nodes[i]
-		if node.size == 0 {
+		if node.rules == 0 {
 			return i, false
 		}
-		if node.parent == parent && t.hasLabel(node, label) {
+		if node.code == code && node.parent == parent && (code < longCodes || t.longLabel(node) == label) {
 			return i, true
 		}
 		if slot++; slot == n {
@@ -75,50 +111,56 @@ func (t *domainTable) child(parent uint32, hash uint64, label string) (i uint32,
 	}
 }
 
-func (t *domainTable) hasLabel(n *node, label string) bool {
-	if int(n.size) != len(label) {
-		return false
-	}
-	if len(label) <= inlineLabel {
-		return string(n.label[:len(label)]) == label
-	}
-	return string(t.long[n.offset():][:len(label)]) == label
+func (t *domainTable) longLabel(n *node) string {
+	s := t.rules[n.rules].label
+	return string(t.long[s.offset : s.offset+s.size])
 }
 
-// offset is where a long label starts in domainTable.long.
-func (n *node) offset() uint32 { return binary.LittleEndian.Uint32(n.label[:]) }
-
-// newDomainTable makes a table of domains and what the policy has for them.
+// newDomainTable makes a table of what a policy has for domains, in which the
+// domains above each are also.
 func newDomainTable(domains map[string]*domainRules) domainTable {
-	t := domainTable{seed: maphash.MakeSeed(), nodes: make([]node, 2*len(domains)+2)}
-	for domain, rules := range domains {
-		i, _ := t.insert(domain)
-		t.nodes[i].domainRules = *rules
+	b := tableBuilder{
+		domainTable: domainTable{nodes: make([]node, len(domains)*3/2+2), rules: make([]domainRules, 1)},
+		domains:     domains,
+		interned:    map[domainRules]uint32{},
 	}
-	return t
+	for domain := range domains {
+		b.insert(domain)
+	}
+	return b.domainTable
+}
+
+type tableBuilder struct {
+	domainTable
+	domains  map[string]*domainRules
+	interned map[domainRules]uint32
 }
 
 // insert makes the nodes of a domain and of all domains above it, unless they
 // are there, and returns the index and the hash of the first.
-func (t *domainTable) insert(domain string) (uint32, uint64) {
+func (b *tableBuilder) insert(domain string) (uint32, uint64) {
 	if domain == "" {
 		return 0, 0
 	}
-	label, rest, _ := strings.Cut(domain, ".")
-	parent, hash := t.insert(rest)
-	hash = t.childHash(hash, label)
-	i, found := t.child(parent, hash, label)
+	label, above, _ := strings.Cut(domain, ".")
+	parent, hash := b.insert(above)
+	_, code := labelBefore(label, len(label))
+	hash = childHash(hash, code)
+	i, found := b.child(parent, hash, code, label)
 	if found {
 		return i, hash
 	}
-	n := &t.nodes[i]
-	n.parent, n.size = parent, uint8(len(label))
-	if len(label) > inlineLabel {
-		binary.LittleEndian.PutUint32(n.label[:], uint32(len(t.long)))
-		t.long = append(t.long, label...)
-	} else {
-		copy(n.label[:], label)
+	rules := *b.domains[domain]
+	if code >= longCodes {
+		rules.label = span{uint32(len(b.long)), uint32(len(label))}
+		b.long = append(b.long, label...)
 	}
-	t.nodes[parent].hasChildren = true
+	id, ok := b.interned[rules]
+	if !ok {
+		id = uint32(len(b.rules))
+		b.rules = append(b.rules, rules)
+		b.interned[rules] = id
+	}
+	b.nodes[i] = node{code: code, parent: parent, rules: id}
 	return i, hash
 }

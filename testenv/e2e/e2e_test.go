@@ -4,7 +4,10 @@ package e2e_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io/fs"
+	"net"
 	"sync"
 	"testing"
 
@@ -31,6 +34,24 @@ func dialGateway(t *testing.T, env *testenv.Env) testenv.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// lineOf accepts the access log line of a connection that was just opened: an
+// earlier one with its port may have left a line too.
+func lineOf(t *testing.T, env *testenv.Env, conn net.Conn) func(testenv.Entry) bool {
+	t.Helper()
+	from := testenv.From(conn.LocalAddr())
+	entries, err := env.GatewayLog.Entries()
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		t.Fatal(err)
+	}
+	earlier := map[string]bool{}
+	for _, entry := range entries {
+		if from(entry) {
+			earlier[entry.Get("time")] = true
+		}
+	}
+	return func(entry testenv.Entry) bool { return from(entry) && !earlier[entry.Get("time")] }
 }
 
 // snapshot is env.Snapshot for tests.

@@ -42,11 +42,12 @@ func TestClientThatResetsIsRefused(t *testing.T) {
 			t.Run(fmt.Sprintf("RST after %d bytes, plain %v", n, plain), func(t *testing.T) {
 				before := snapshot(t, env)
 				conn := dialGateway(t, env)
+				line := lineOf(t, env, conn)
 				if _, err := conn.Write(whole[:n]); err != nil {
 					t.Fatal(err)
 				}
 				reset(t, conn)
-				entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr()))
+				entry := env.GatewayLog.WantEntry(t, line)
 				if got := entry.Get("reason"); got != "incomplete" {
 					t.Errorf("reason %q, want incomplete", got)
 				}

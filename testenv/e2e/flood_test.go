@@ -36,11 +36,12 @@ func TestHostileNamesCannotBreakALine(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Plain: true})
 	for _, name := range hostileNames {
 		conn := dialGateway(t, env)
+		line := lineOf(t, env, conn)
 		if _, err := conn.Write(hellos.Whole(hellos.Curl(name).Message())); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.ReadAll(conn)
-		entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr())) // each line of it is JSON
+		entry := env.GatewayLog.WantEntry(t, line) // each line of it is JSON
 		if shown := entry.Get("server_name"); len(shown) > 255 || strings.ContainsFunc(shown, unprintable) {
 			t.Errorf("%.20q: access log has server_name %q", name, shown)
 		}

@@ -122,6 +122,7 @@ func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send fu
 	t.Helper()
 	before := snapshot(t, env)
 	conn := dialGateway(t, env)
+	line := lineOf(t, env, conn)
 	sent := make(chan struct{})
 	go func() {
 		send(conn)
@@ -135,7 +136,7 @@ func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send fu
 	<-sent
 	wantAnswer(t, c, want, got, err)
 
-	entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr()))
+	entry := env.GatewayLog.WantEntry(t, line)
 	change := since(t, env, before)
 	counters := map[string]int64{"wildcard_egress.denied." + want.reason: 1}
 	decision, connections, queries := "deny", 0, []string(nil)

@@ -71,6 +71,7 @@ func TestDecide(t *testing.T) {
 		"principal glob stays in its segment":           {policy.Request{ServerName: "api.stripe.com", Principal: payer + "/x"}, noRule},
 		"foreign trust domain is no match":              {policy.Request{ServerName: "api.stripe.com", Principal: "spiffe://evil/ns/payments/sa/api"}, noRule},
 		"allow with principals not for unknown caller":  {policy.Request{ServerName: "api.stripe.com"}, noRule},
+		"byte that no name has is no end of one":        {policy.Request{ServerName: "api.stripe.com\x00", Principal: payer}, noRule},
 		"glob matches within a label":                   {policy.Request{ServerName: "ec2.eu-west-1.amazonaws.com", Principal: payer}, paid},
 		"glob does not span labels":                     {policy.Request{ServerName: "ec2.a.b.amazonaws.com", Principal: payer}, noRule},
 		"port asked for is the upstream port": {

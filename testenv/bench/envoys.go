@@ -18,7 +18,7 @@ import (
 // startEnvoy starts one of the proxies that are Envoys.
 func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, error) {
 	p := w.newProxy(kind, s)
-	p.worker = envoyWorker
+	p.workers = envoyWorkers
 	config, err := w.envoyConfig(p, s)
 	if err != nil {
 		return nil, err

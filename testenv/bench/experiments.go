@@ -15,6 +15,8 @@ type experiment struct {
 }
 
 var experiments = []experiment{
+	// First, since the kernel keeps memory of sockets that were closed.
+	{"host", func(r *run, ctx context.Context) error { return r.host(ctx) }},
 	{"connections", func(r *run, ctx context.Context) error {
 		for _, workers := range r.plan.workers {
 			for _, h := range []handshake{full, resumed, plain} {
@@ -33,7 +35,6 @@ var experiments = []experiment{
 		return r.interleaved(ctx, "CPU per GB", usual(full), step{r.plan.bulkRounds, r.bulk})
 	}},
 	{"memory", func(r *run, ctx context.Context) error { return r.memory(ctx, usual(full)) }},
-	{"host", func(r *run, ctx context.Context) error { return r.host(ctx) }},
 	{"fresh", func(r *run, ctx context.Context) error { return r.fresh(ctx, usual(resumed)) }},
 	{"edits", func(r *run, ctx context.Context) error { return r.edits(ctx, usual(full)) }},
 	{"growth", func(r *run, ctx context.Context) error { return r.growth(ctx, usual(plain)) }},

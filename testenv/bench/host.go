@@ -14,12 +14,8 @@ import (
 // kernel's memory for its sockets, and the lines of its access log.
 func (r *run) host(ctx context.Context) error {
 	r.say("kernel memory and access log")
-	for range r.plan.idleRounds {
-		held, err := r.socketMemory()
-		if err != nil {
-			return err
-		}
-		r.figures.add(figure{ID: "socket", Section: hostSection, Title: "kernel memory (slab) of an idle TCP socket", Unit: "KB"}, "any", held)
+	if err := r.sockets(); err != nil {
+		return err
 	}
 	return r.withProxies(ctx, []string{ours}, usual(full), func(proxies []*proxy) error {
 		p := proxies[0]
@@ -41,29 +37,37 @@ func (r *run) host(ctx context.Context) error {
 
 const hostSection = "What a connection costs beside the proxy"
 
-// socketMemory returns by how many KB an idle TCP socket makes the kernel grow.
-func (r *run) socketMemory() (float64, error) {
+// sockets measures by how much an idle TCP socket makes the kernel grow. All
+// stay open until the last round: what one round frees would serve the next.
+func (r *run) sockets() error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return 0, err
+		return err
 	}
 	defer listener.Close()
-	conns := make([]net.Conn, 2*r.plan.idleConnections)
-	defer closeAll(conns)
-	before, err := slab()
-	if err != nil {
-		return 0, err
-	}
-	for i := 0; i < len(conns); i += 2 {
-		if conns[i], err = net.Dial("tcp", listener.Addr().String()); err != nil {
-			return 0, err
+	for range r.plan.idleRounds {
+		conns := make([]net.Conn, 2*r.plan.idleConnections)
+		defer closeAll(conns)
+		before, err := slab()
+		if err != nil {
+			return err
 		}
-		if conns[i+1], err = listener.Accept(); err != nil {
-			return 0, err
+		for i := 0; i < len(conns); i += 2 {
+			if conns[i], err = net.Dial("tcp", listener.Addr().String()); err != nil {
+				return err
+			}
+			if conns[i+1], err = listener.Accept(); err != nil {
+				return err
+			}
 		}
+		after, err := slab()
+		if err != nil {
+			return err
+		}
+		r.figures.add(figure{ID: "socket", Section: hostSection, Title: "kernel memory (slab) of an idle TCP socket", Unit: "KB"},
+			"any", (after-before)/float64(len(conns)))
 	}
-	after, err := slab()
-	return (after - before) / float64(len(conns)), err
+	return nil
 }
 
 // slab returns the kernel's own memory in KB of 1000 bytes.

@@ -19,9 +19,9 @@ type proxy struct {
 	client *client
 	// processes returns the ids of the processes that do the work.
 	processes func() ([]int, error)
-	// worker tells the threads that relay from the others by their names.
-	worker func(thread string) bool
-	stop   func() error
+	// workers returns the ids of the threads that relay.
+	workers func([]testenv.ThreadUsage) map[int]bool
+	stop    func() error
 	// edit replaces the allowed hosts while it runs, as its operators do. It
 	// may return before they are in force. Nil: it has none.
 	edit      func(hosts []string) error
@@ -31,7 +31,30 @@ type proxy struct {
 	idleFiles int // open files without any connection
 }
 
-func envoyWorker(thread string) bool { return strings.HasPrefix(thread, "wrk:") }
+// envoyWorkers are the first thread of each name that Envoy gives to workers.
+// A thread that a worker starts, such as one of Go's, inherits the name.
+func envoyWorkers(threads []testenv.ThreadUsage) map[int]bool {
+	first := map[string]int{}
+	for _, t := range threads {
+		if id, ok := first[t.Name]; strings.HasPrefix(t.Name, "wrk:") && (!ok || t.ID < id) {
+			first[t.Name] = t.ID
+		}
+	}
+	workers := map[int]bool{}
+	for _, id := range first {
+		workers[id] = true
+	}
+	return workers
+}
+
+// allThreads is for servers that have no helper threads.
+func allThreads(threads []testenv.ThreadUsage) map[int]bool {
+	workers := map[int]bool{}
+	for _, t := range threads {
+		workers[t.ID] = true
+	}
+	return workers
+}
 
 // usage is what a proxy has used so far, all its processes together.
 type usage struct {
@@ -53,8 +76,9 @@ func (p *proxy) usage() (usage, error) {
 		}
 		sum.resident += u.ResidentBytes
 		sum.files += u.OpenFiles
+		workers := p.workers(u.Threads)
 		for _, t := range u.Threads {
-			if p.worker(t.Name) {
+			if workers[t.ID] {
 				sum.worker += t.CPU
 			} else {
 				sum.others += t.CPU

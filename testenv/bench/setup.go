@@ -64,6 +64,6 @@ func (w *world) newProxy(kind string, s setup) *proxy {
 	}
 	return &proxy{
 		name: name, kind: kind, file: strings.NewReplacer(" ", "-", ",", "").Replace(name), upstream: w.upstream,
-		worker: func(string) bool { return true }, // those without helper threads
+		workers: allThreads,
 	}
 }

@@ -1,8 +1,6 @@
 package policy_test
 
 import (
-	"fmt"
-	"strings"
 	"testing"
 
 	"wildcard-egress/filter/policy"
@@ -175,30 +173,6 @@ func TestZeroPolicyDenies(t *testing.T) {
 		}
 		if got := p.Settings(); got.ClientHelloTimeout <= 0 || got.MaxClientHelloBytes <= 0 {
 			t.Errorf("%s: Settings = %+v, want the built-in values", name, got)
-		}
-	}
-}
-
-// Among many hosts the table has long chains, and labels of the same length
-// under the same domain.
-func TestDecideAmongManyHosts(t *testing.T) {
-	host := func(i int) string {
-		return fmt.Sprintf("%s%04d.example.com", []string{"short", "a-label-beyond-a-node-"}[i%2], i)
-	}
-	var text strings.Builder
-	text.WriteString("version: 1\nrules:\n- name: a\n  hosts:\n")
-	const n = 4000
-	for i := 0; i < n; i += 4 {
-		fmt.Fprintf(&text, "  - %s\n  - %s\n", host(i), host(i+1))
-	}
-	p := compile(t, text.String())
-	for i := range n {
-		want := policy.Decision{Reason: policy.NoRule}
-		if i%4 < 2 {
-			want = policy.Decision{Action: policy.Allow, Rule: "a", Port: 443}
-		}
-		if got := p.Decide(policy.Request{ServerName: host(i)}); got != want {
-			t.Fatalf("Decide(%q) = %+v, want %+v", host(i), got, want)
 		}
 	}
 }

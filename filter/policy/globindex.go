@@ -14,18 +14,29 @@ type indexedGlob struct {
 	specificity int
 }
 
-// globIndex has the globs of one domain, grouped by their prefixes. It finds
-// those whose literal ends fit without looking at the others.
+// globIndex has the globs of one domain, grouped by their prefixes and then
+// by their tails. It finds those whose literal parts fit without looking at
+// the others.
 type globIndex struct {
-	groups  []globGroup // in the order of prefixes
-	shorter []int       // for each group, the longest other prefix that begins its own
+	groups  []prefixGroup // in the order of prefixes
+	shorter []int         // for each group, the longest other prefix that begins its own
 }
 
-// globGroup has the globs with one prefix.
-type globGroup struct {
+// prefixGroup has the globs with one prefix.
+type prefixGroup struct {
 	prefix  string
-	globs   []indexedGlob // in the order of tails, read from the end
-	shorter []int         // for each glob, the longest earlier tail that ends its own
+	groups  []tailGroup // in the order of tails, read from the end
+	shorter []int       // for each group, the longest other tail that ends its own
+}
+
+// tailGroup has the globs with one prefix and one tail.
+type tailGroup struct {
+	tail  string
+	globs []indexedGlob // tried one by one
+	// inner has the other globs, if there are many, by a literal that lies
+	// between their wildcards; sizes has the lengths of these literals.
+	inner map[string][]indexedGlob
+	sizes []int
 }
 
 func newGlobIndex(globs []indexedGlob) globIndex {
@@ -33,31 +44,42 @@ func newGlobIndex(globs []indexedGlob) globIndex {
 		return cmp.Or(cmp.Compare(a.prefix, b.prefix), compareFromEnd(a.tail, b.tail))
 	})
 	var x globIndex
-	for len(globs) > 0 {
-		prefix := globs[0].prefix
-		n := sort.Search(len(globs), func(i int) bool { return globs[i].prefix > prefix })
-		group := globGroup{prefix: prefix, globs: globs[:n:n]}
-		group.shorter = links(n, func(i, j int) bool { return strings.HasSuffix(group.globs[j].tail, group.globs[i].tail) })
+	for run := range runs(globs, func(g indexedGlob) string { return g.prefix }) {
+		group := prefixGroup{prefix: run[0].prefix}
+		for run := range runs(run, func(g indexedGlob) string { return g.tail }) {
+			group.groups = append(group.groups, newTailGroup(run))
+		}
+		group.shorter = links(len(group.groups), func(i, j int) bool {
+			return strings.HasSuffix(group.groups[j].tail, group.groups[i].tail)
+		})
 		x.groups = append(x.groups, group)
-		globs = globs[n:]
 	}
 	x.shorter = links(len(x.groups), func(i, j int) bool { return strings.HasPrefix(x.groups[j].prefix, x.groups[i].prefix) })
 	return x
 }
 
-// links returns for each of n sorted strings the nearest earlier one that
-// begins it, or -1. All strings that begin a given one are then reached from
-// the place where it would be sorted in.
-func links(n int, begins func(i, j int) bool) []int {
-	links := make([]int, n)
-	for j := range n {
-		i := j - 1
-		for i >= 0 && !begins(i, j) {
-			i = links[i]
-		}
-		links[j] = i
+// fewGlobs are tried faster than looked up.
+const fewGlobs = 8
+
+func newTailGroup(globs []indexedGlob) tailGroup {
+	x := tailGroup{tail: globs[0].tail}
+	if len(globs) <= fewGlobs {
+		x.globs = slices.Clip(globs)
+		return x
 	}
-	return links
+	x.inner = map[string][]indexedGlob{}
+	for _, g := range globs {
+		if g.middle == nil || g.middle.literal == "" {
+			x.globs = append(x.globs, g)
+			continue
+		}
+		inner := g.middle.literal
+		x.inner[inner] = append(x.inner[inner], g)
+		if !slices.Contains(x.sizes, len(inner)) {
+			x.sizes = append(x.sizes, len(inner))
+		}
+	}
+	return x
 }
 
 // walk shows m the rules whose globs match head.
@@ -71,21 +93,29 @@ func (x *globIndex) walk(head string, m *match) {
 }
 
 // walk shows m the rules whose globs match what follows the prefix.
-func (x *globGroup) walk(rest string, m *match) {
-	after := sort.Search(len(x.globs), func(i int) bool { return compareFromEnd(x.globs[i].tail, rest) > 0 })
+func (x *prefixGroup) walk(rest string, m *match) {
+	after := sort.Search(len(x.groups), func(i int) bool { return compareFromEnd(x.groups[i].tail, rest) > 0 })
 	for i := after - 1; i >= 0; i = x.shorter[i] {
-		if g := &x.globs[i]; g.matchesAfterPrefix(rest) {
-			m.consider(g.set, g.specificity)
+		if between, ok := strings.CutSuffix(rest, x.groups[i].tail); ok {
+			x.groups[i].walk(between, m)
 		}
 	}
 }
 
-// compareFromEnd compares two strings read backwards.
-func compareFromEnd(a, b string) int {
-	for i := 1; i <= len(a) && i <= len(b); i++ {
-		if c := cmp.Compare(a[len(a)-i], b[len(b)-i]); c != 0 {
-			return c
+// walk shows m the rules whose globs match what is between prefix and tail.
+func (x *tailGroup) walk(between string, m *match) {
+	m.try(x.globs, between)
+	for _, size := range x.sizes {
+		for i := range len(between) - size + 1 {
+			m.try(x.inner[between[i:i+size]], between)
 		}
 	}
-	return cmp.Compare(len(a), len(b))
+}
+
+func (m *match) try(globs []indexedGlob, between string) {
+	for i := range globs {
+		if g := &globs[i]; g.matchesBetween(between) {
+			m.consider(g.set, g.specificity)
+		}
+	}
 }

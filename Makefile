@@ -93,7 +93,7 @@ test-image: image ## try the image in containers; starts Docker's daemon if ther
 
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x $$package; \
 	done; done
 
 # The short run writes build/benchmarks, the full one docs/benchmarks.md.

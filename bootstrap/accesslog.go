@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"strings"
+
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filelogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
@@ -33,14 +35,14 @@ var commonFields = logFields{
 // decisionFields are what the filter of this project says of a connection, and
 // what the outer mTLS says. requested_server_name is the outer one.
 var decisionFields = logFields{
-	"principal":               metadata("principal"),
-	"server_name":             metadata("server_name"),
-	"decision":                metadata("decision"),
-	"rule":                    metadata("rule"),
-	"reason":                  metadata("reason"),
-	"detail":                  metadata("detail"),
-	"shadow_rule":             metadata("shadow_rule"),
-	"shadow_decision":         metadata("shadow_decision"),
+	"principal":               said("principal"),
+	"server_name":             said("server_name"),
+	"decision":                said("decision"),
+	"rule":                    said("rule"),
+	"reason":                  said("reason"),
+	"detail":                  said("detail"),
+	"shadow_rule":             said("shadow_rule"),
+	"shadow_decision":         said("shadow_decision"),
 	"downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",
 	"requested_server_name":   "%REQUESTED_SERVER_NAME%",
 }
@@ -52,29 +54,56 @@ var sniFields = logFields{
 	"filter_chain_name": "%FILTER_CHAIN_NAME%",
 }
 
-func metadata(key string) string { return "%DYNAMIC_METADATA(" + ModuleName + ":" + key + ")%" }
+// meshFields are those of the line that Istio's proxies write where the mesh
+// has access logging on and no format of its own (istio.io, "Envoy Access
+// Logs"). Of a TCP connection most are "-".
+var meshFields = []string{
+	"[%START_TIME%]",
+	`"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%"`, "%RESPONSE_CODE%", "%RESPONSE_FLAGS%",
+	"%RESPONSE_CODE_DETAILS%", "%CONNECTION_TERMINATION_DETAILS%", `"%UPSTREAM_TRANSPORT_FAILURE_REASON%"`,
+	"%BYTES_RECEIVED%", "%BYTES_SENT%", "%DURATION%", "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%",
+	`"%REQ(X-FORWARDED-FOR)%"`, `"%REQ(USER-AGENT)%"`, `"%REQ(X-REQUEST-ID)%"`, `"%REQ(:AUTHORITY)%"`,
+	`"%UPSTREAM_HOST%"`, "%UPSTREAM_CLUSTER%", "%UPSTREAM_LOCAL_ADDRESS%", "%DOWNSTREAM_LOCAL_ADDRESS%",
+	"%DOWNSTREAM_REMOTE_ADDRESS%", "%REQUESTED_SERVER_NAME%", "%ROUTE_NAME%",
+}
+
+// said is what the filter of this project says under a key (filter.DecisionKey
+// and the others).
+func said(key string) string { return "%FILTER_STATE(" + ModuleName + "." + key + ":PLAIN)%" }
 
 // GatewayAccessLog returns the gateway's access log: a JSON line for each
 // connection. path is a file; empty is standard output.
 func GatewayAccessLog(path string) *accesslogv3.AccessLog { return accessLog(path, decisionFields) }
 
 func accessLog(path string, fields logFields) *accesslogv3.AccessLog {
-	if path == "" {
-		path = "/dev/stdout"
-	}
 	format := &structpb.Struct{Fields: map[string]*structpb.Value{}}
 	for _, f := range []logFields{commonFields, fields} {
 		for key, operator := range f {
 			format.Fields[key] = structpb.NewStringValue(operator)
 		}
 	}
+	return fileLog(path, &corev3.SubstitutionFormatString{
+		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
+	})
+}
+
+func meshAccessLog(path string) *accesslogv3.AccessLog {
+	return fileLog(path, &corev3.SubstitutionFormatString{
+		Format: &corev3.SubstitutionFormatString_TextFormatSource{TextFormatSource: &corev3.DataSource{
+			Specifier: &corev3.DataSource_InlineString{InlineString: strings.Join(meshFields, " ") + "\n"},
+		}},
+	})
+}
+
+func fileLog(path string, format *corev3.SubstitutionFormatString) *accesslogv3.AccessLog {
+	if path == "" {
+		path = "/dev/stdout"
+	}
 	return &accesslogv3.AccessLog{
 		Name: "envoy.access_loggers.file",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(&filelogv3.FileAccessLog{
-			Path: path,
-			AccessLogFormat: &filelogv3.FileAccessLog_LogFormat{LogFormat: &corev3.SubstitutionFormatString{
-				Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
-			}},
+			Path:            path,
+			AccessLogFormat: &filelogv3.FileAccessLog_LogFormat{LogFormat: format},
 		})},
 	}
 }

@@ -9,8 +9,8 @@ import (
 )
 
 // ModuleName is the module's name in Envoy, which loads lib<name>.so from
-// ENVOY_DYNAMIC_MODULES_SEARCH_PATH. The filter, its metadata and its metrics
-// have the same name.
+// ENVOY_DYNAMIC_MODULES_SEARCH_PATH. The filter, its filter states and its
+// metrics have the same name.
 const ModuleName = "wildcard_egress"
 
 // Gateway returns the bootstrap of the egress gateway: one listener with the

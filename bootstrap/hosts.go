@@ -30,17 +30,17 @@ func (h Hosts) chain(name string, filters ...*listenerv3.Filter) []*listenerv3.F
 	return []*listenerv3.FilterChain{{Name: name, FilterChainMatch: match, Filters: filters}}
 }
 
-// inspectTLS has l read the server name before it chooses a filter chain.
+// inspectTLS has l read the server name before it chooses a filter chain. It
+// begins with a small buffer, as istiod has it: Envoy's own 64 KiB for each
+// connection are for the largest hellos, and the buffer grows when one comes.
 func inspectTLS(l *listenerv3.Listener) {
+	inspectTLSBy(l, &tlsinspectorv3.TlsInspector{InitialReadBufferSize: wrapperspb.UInt32(512)})
+}
+
+func inspectTLSBy(l *listenerv3.Listener, inspector *tlsinspectorv3.TlsInspector) {
 	l.ListenerFilters = []*listenerv3.ListenerFilter{{
-		Name: "envoy.filters.listener.tls_inspector",
-		ConfigType: &listenerv3.ListenerFilter_TypedConfig{
-			TypedConfig: pack(&tlsinspectorv3.TlsInspector{
-				// As istiod has it. Envoy's own 64 KiB for each connection are
-				// for the largest hellos; the buffer grows when one comes.
-				InitialReadBufferSize: wrapperspb.UInt32(512),
-			}),
-		},
+		Name:       "envoy.filters.listener.tls_inspector",
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(inspector)},
 	}}
 	l.ListenerFiltersTimeout = durationpb.New(handshakeTimeout)
 }

@@ -6,6 +6,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	internalv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/bootstrap/internal_listener/v3"
+	tlsinspectorv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/tls_inspector/v3"
 )
 
 // The article's names.
@@ -18,27 +19,30 @@ const (
 // traffic to wildcard destinations" (istio.io, 2023) makes of EnvoyFilters:
 // one listener ends the mTLS and relays to an internal one, which chooses by
 // server name and relays again. It is for comparison, so the limits and the
-// DNS cache are the gateway's; IPv4 only, and the access log in the inner
-// tcp_proxy, which says nothing of refused connections, are the article's.
+// DNS cache are the gateway's. IPv4 only and the access log are the article's:
+// both tcp_proxies write Istio's line, since the outer one alone knows who
+// calls and the inner one alone where to. A refused connection has the first.
 func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	cache := c.DNSCache()
 	cache.DnsLookupFamily = clusterv3.Cluster_V4_ONLY
+
+	log := meshAccessLog(c.AccessLog)
 
 	outer := c.listener("egress")
 	if c.TLS != nil {
 		inspectTLS(outer) // istiod adds it, since the outer TLS has ALPN
 	}
-	outer.FilterChains = c.outerChain(TCPProxy(sniCluster))
+	outer.FilterChains = c.outerChain(TCPProxy(sniCluster, log))
 
 	inner := c.listener(sniListener)
 	inner.Address = nil
 	inner.ListenerSpecifier = &listenerv3.Listener_InternalListener{
 		InternalListener: &listenerv3.Listener_InternalListenerConfig{},
 	}
-	inspectTLS(inner)
+	inspectTLSBy(inner, &tlsinspectorv3.TlsInspector{})
 	inner.FilterChains = hosts.chain("egress",
 		SNIFilter(cache, c.UpstreamPort),
-		TCPProxy(ForwardProxyName, accessLog(c.AccessLog, sniFields)),
+		TCPProxy(ForwardProxyName, log),
 	)
 
 	b := c.bootstrap(parts{

@@ -37,17 +37,8 @@ enum { METRICS_SUCCESS = 0 };
 #undef ABI_MODULE_BUFFER
 #endif
 
-// Not in the published header yet (Envoy 1.39): one metadata entry.
-typedef struct envoy_dynamic_module_type_module_key_value_pair {
-  const char* key_ptr;
-  size_t key_length;
-  const char* value_ptr;
-  size_t value_length;
-} envoy_dynamic_module_type_module_key_value_pair;
-
 typedef envoy_dynamic_module_type_envoy_buffer envoy_buffer;
 typedef envoy_dynamic_module_type_module_buffer module_buffer;
-typedef envoy_dynamic_module_type_module_key_value_pair key_value_pair;
 
 // Hooks: Envoy calls these. hooks.c defines them.
 const char* envoy_dynamic_module_on_program_init(void);
@@ -74,6 +65,7 @@ CALLBACK bool envoy_dynamic_module_callback_network_filter_get_requested_server_
 CALLBACK size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter_envoy);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(void* filter_envoy, envoy_buffer* sans);
 CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter_envoy, module_buffer key, module_buffer value);
+CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_bytes(void* filter_envoy, module_buffer key, module_buffer value);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter_envoy);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_read_disable(void* filter_envoy, bool disable);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_counter(void* config_envoy, module_buffer name, size_t* id);
@@ -87,7 +79,6 @@ CALLBACK void* envoy_dynamic_module_callback_network_filter_config_scheduler_new
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_commit(void* scheduler, uint64_t event_id);
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);
 // New in Envoy 1.39 (abi_impl.cc of the network filter).
-CALLBACK void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(void* filter_envoy, module_buffer name_space, const key_value_pair* entries, size_t count);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config_envoy, size_t id, uint64_t value);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_increment_counter(void* config_envoy, size_t id, uint64_t value);
 

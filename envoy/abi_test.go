@@ -43,12 +43,10 @@ func TestNewCallbacksAreThoseOfEnvoysSource(t *testing.T) {
 	}
 	text := strings.Join(strings.Fields(string(source)), " ")
 	for _, want := range []string{
-		"void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(" +
-			" envoy_dynamic_module_type_network_filter_envoy_ptr filter_envoy_ptr," +
-			" envoy_dynamic_module_type_module_buffer filter_namespace," +
-			" const envoy_dynamic_module_type_module_key_value_pair* entries, size_t entries_size)",
-		"absl::string_view key_view(entry.key_ptr, entry.key_length);",
-		"absl::string_view value_view(entry.value_ptr, entry.value_length);",
+		"envoy_dynamic_module_type_metrics_result envoy_dynamic_module_callback_network_filter_config_increment_counter(" +
+			" envoy_dynamic_module_type_network_filter_config_envoy_ptr config_envoy_ptr, size_t id, uint64_t value)",
+		"envoy_dynamic_module_type_metrics_result envoy_dynamic_module_callback_network_filter_config_set_gauge(" +
+			" envoy_dynamic_module_type_network_filter_config_envoy_ptr config_envoy_ptr, size_t id, uint64_t value)",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("Envoy's abi_impl.cc has no %q: the callback changed; make abi.h agree", want)

@@ -93,7 +93,7 @@ func (c *Config) SetLimits(l Limits) {
 func (c *Config) RecallDecisions(perWorker, hit, miss int) {
 	c.c.hit_counter, c.c.miss_counter = C.size_t(hit), C.size_t(miss)
 	if perWorker > 0 {
-		c.c.recall_slots = 1 << bits.Len(uint(perWorker-1))
+		c.c.recall_slots = 1 << bits.Len(uint(max(perWorker, C.RECALL_WAYS)-1))
 	}
 }
 

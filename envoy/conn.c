@@ -23,6 +23,7 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
+      NEEDED(envoy_dynamic_module_callback_network_set_filter_state_bytes),
       NEEDED(envoy_dynamic_module_callback_network_filter_read_enabled),
       NEEDED(envoy_dynamic_module_callback_network_filter_read_disable),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_define_counter),
@@ -35,7 +36,6 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_new),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_commit),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_delete),
-      NEEDED(envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_set_gauge),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_increment_counter),
   };
@@ -146,21 +146,9 @@ bool conn_set_filter_state(struct conn* c, const char* key, size_t key_length, c
                                                                       buffer(value, length));
 }
 
-// text is all keys and values one after another; lengths has two entries a pair.
-void conn_set_metadata(struct conn* c, const char* name_space, size_t name_space_length, const char* text,
-                       const uint32_t* lengths, size_t pairs) {
-  key_value_pair entries[16];
-  if (pairs > sizeof entries / sizeof entries[0]) pairs = sizeof entries / sizeof entries[0];
-  for (size_t i = 0; i < pairs; i++) {
-    entries[i].key_ptr = text;
-    entries[i].key_length = lengths[2 * i];
-    text += lengths[2 * i];
-    entries[i].value_ptr = text;
-    entries[i].value_length = lengths[2 * i + 1];
-    text += lengths[2 * i + 1];
-  }
-  envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(
-      c->envoy, buffer(name_space, name_space_length), entries, pairs);
+void conn_set_text(struct conn* c, const char* key, size_t key_length, const char* value, size_t length) {
+  envoy_dynamic_module_callback_network_set_filter_state_bytes(c->envoy, buffer(key, key_length),
+                                                               buffer(value, length));
 }
 
 void config_set_limits(struct config* c, uint64_t deadline_ns, size_t max_hello_bytes) {

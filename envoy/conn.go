@@ -108,12 +108,11 @@ func (c *Conn) SetFilterState(key, value string) bool {
 	return bool(C.conn_set_filter_state(c.c, chars(key), C.size_t(len(key)), chars(value), C.size_t(len(value))))
 }
 
-// SetMetadata sets the dynamic metadata of a namespace from pairs of key and
-// value; at most 16 pairs. The values must be UTF-8.
-func (c *Conn) SetMetadata(namespace string, pairs ...string) {
-	c.effects.namespace, c.effects.pairs = namespace, pairs
-	text, lengths := join(pairs)
-	C.conn_set_metadata(c.c, chars(namespace), C.size_t(len(namespace)), chars(text), first(lengths), C.size_t(len(pairs)/2))
+// SetText sets a filter state object that is plain text; the next value of a
+// key replaces the one before. It must be UTF-8.
+func (c *Conn) SetText(key, value string) {
+	c.effects.texts = append(c.effects.texts, key, value)
+	C.conn_set_text(c.c, chars(key), C.size_t(len(key)), chars(value), C.size_t(len(value)))
 }
 
 // Count raises the counter with this index of Config.DefineCounters.

@@ -8,6 +8,10 @@
 // More workers than these share what is kept for each.
 enum { TRACK_WORKERS = 256 };
 
+// As many names share a place of the decision cache. With one place each, some
+// two of 50 names would often have the same of 4,096, and enter Go in turns.
+enum { RECALL_WAYS = 4 };
+
 // The states of a connection. Only CONN_FORWARDING lets bytes through, and only
 // conn_forward sets it. Zero is waiting, which stops.
 enum { CONN_WAITING = 0, CONN_FORWARDING, CONN_CLOSED };
@@ -26,7 +30,7 @@ struct config {
   // The decision cache (recall.c).
   _Atomic uint64_t generation;    // of the policy; a change makes all entries void
   _Atomic size_t max_hello_bytes; // of a hello that may be recalled
-  size_t recall_slots;            // for each worker, a power of two; 0: off
+  size_t recall_slots;            // for each worker, a power of two, RECALL_WAYS at least; 0: off
   size_t hit_counter, miss_counter;
   struct table* tables[TRACK_WORKERS];  // by worker, each only its own
 };
@@ -80,8 +84,7 @@ envoy_buffer conn_requested_server_name(struct conn*);
 size_t conn_uri_san_count(struct conn*);
 bool conn_uri_sans(struct conn*, envoy_buffer* sans);
 bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
-void conn_set_metadata(struct conn*, const char* name_space, size_t name_space_length, const char* text,
-                       const uint32_t* lengths, size_t pairs);
+void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
 // deadlines.c: a connection that waits is closed when its deadline passes.
 // deadline_start returns false when no thread can watch it: close it then.

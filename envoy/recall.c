@@ -13,6 +13,7 @@
 
 enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 2 * MAX_NAME + MAX_PRINCIPAL + 8 };
 
+
 struct entry {
   uint64_t hash, generation;
   size_t key_length;
@@ -29,8 +30,8 @@ struct table {
   size_t key_length;
   char key[MAX_KEY];
 
-  size_t mask;  // number of slots less one
-  struct entry* slots[];
+  size_t mask;  // number of sets less one
+  struct entry* slots[];  // sets of RECALL_WAYS, newest first
 };
 
 static struct table* table_of(struct conn* c) {
@@ -40,7 +41,7 @@ static struct table* table_of(struct conn* c) {
   struct table** table = &config->tables[worker];
   if (*table == NULL) {
     *table = calloc(1, sizeof **table + config->recall_slots * sizeof (*table)->slots[0]);
-    if (*table != NULL) (*table)->mask = config->recall_slots - 1;
+    if (*table != NULL) (*table)->mask = config->recall_slots / RECALL_WAYS - 1;
   }
   return *table;
 }
@@ -82,20 +83,29 @@ static bool make_key(struct conn* c, struct table* t) {
 }
 
 static void replay(struct conn* c, const struct effects* e) {
-  const char* text = e->text;
-  for (uint32_t i = 0; i < e->states; i++) {
-    const char* value = text + e->lengths[2 * i];
-    if (!conn_set_filter_state(c, text, e->lengths[2 * i], value, e->lengths[2 * i + 1])) return;
-    text = value + e->lengths[2 * i + 1];
+  const char* at = e->bytes;
+  for (uint32_t i = 0; i < e->states + e->texts; i++) {
+    const char *key = at, *value = at + e->lengths[2 * i];
+    uint32_t key_length = e->lengths[2 * i], length = e->lengths[2 * i + 1];
+    at = value + length;
+    if (i >= e->states)
+      conn_set_text(c, key, key_length, value, length);
+    else if (!conn_set_filter_state(c, key, key_length, value, length))
+      return;
   }
-  conn_set_metadata(c, e->name_space, e->name_space_length, text, e->lengths + 2 * e->states, e->pairs);
   for (uint32_t i = 0; i < e->counters; i++) conn_count(c, e->counter[i]);
   conn_forward(c);
 }
 
-static bool matches(const struct entry* e, const struct table* t) {
-  return e != NULL && e->hash == t->hash && e->generation == t->generation && e->key_length == t->key_length &&
-         memcmp(e->bytes, t->key, t->key_length) == 0;
+static struct entry** set_of(struct table* t) { return t->slots + (t->hash & t->mask) * RECALL_WAYS; }
+
+static const struct entry* find(struct table* t) {
+  struct entry** set = set_of(t);
+  for (size_t i = 0; i < RECALL_WAYS && set[i] != NULL; i++)
+    if (set[i]->hash == t->hash && set[i]->generation == t->generation && set[i]->key_length == t->key_length &&
+        memcmp(set[i]->bytes, t->key, t->key_length) == 0)
+      return set[i];
+  return NULL;
 }
 
 bool recall(struct conn* c) {
@@ -107,10 +117,9 @@ bool recall(struct conn* c) {
   t->generation = config->generation;
   if (!make_key(c, t)) return false;
   t->conn = c;
-  const struct entry* e = t->slots[t->hash & t->mask];
-  bool hit = matches(e, t);
-  conn_count(c, hit ? config->hit_counter : config->miss_counter);
-  if (hit) replay(c, &e->effects);
+  const struct entry* e = find(t);
+  conn_count(c, e != NULL ? config->hit_counter : config->miss_counter);
+  if (e != NULL) replay(c, &e->effects);
   return c->state == CONN_FORWARDING;
 }
 
@@ -122,27 +131,26 @@ static const void* copy(char** to, const void* from, size_t length) {
 }
 
 static void store(struct table* t, const struct effects* e) {
-  size_t lengths = 2 * (size_t)(e->states + e->pairs) * sizeof e->lengths[0];
+  size_t lengths = 2 * (size_t)(e->states + e->texts) * sizeof e->lengths[0];
   size_t counters = (size_t)e->counters * sizeof e->counter[0];
   size_t key_room = (t->key_length + 7) & ~(size_t)7;  // numbers follow: aligned
-  struct entry* entry = malloc(sizeof *entry + key_room + lengths + counters + e->text_length + e->name_space_length);
+  struct entry* entry = malloc(sizeof *entry + key_room + lengths + counters + e->bytes_length);
   if (entry == NULL) return;
   *entry = (struct entry){.hash = t->hash, .generation = t->generation, .key_length = t->key_length, .effects = *e};
   memcpy(entry->bytes, t->key, t->key_length);
   char* to = entry->bytes + key_room;
   entry->effects.lengths = copy(&to, e->lengths, lengths);
   entry->effects.counter = copy(&to, e->counter, counters);
-  entry->effects.text = copy(&to, e->text, e->text_length);
-  entry->effects.name_space = copy(&to, e->name_space, e->name_space_length);
-  struct entry** slot = &t->slots[t->hash & t->mask];
-  free(*slot);
-  *slot = entry;
+  entry->effects.bytes = copy(&to, e->bytes, e->bytes_length);
+  struct entry** set = set_of(t);
+  free(set[RECALL_WAYS - 1]);  // the oldest
+  memmove(set + 1, set, (RECALL_WAYS - 1) * sizeof *set);
+  *set = entry;
 }
 
-void recall_put(struct conn* c, uint32_t states, uint32_t pairs, const char* text, uint32_t text_length,
-                const uint32_t* lengths, const char* name_space, uint32_t name_space_length,
-                const uint32_t* counter, uint32_t counters) {
-  struct effects e = {states, pairs, counters, text_length, name_space, name_space_length, text, lengths, counter};
+void recall_put(struct conn* c, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
+                const uint32_t* lengths, const uint32_t* counter, uint32_t counters) {
+  struct effects e = {states, texts, counters, bytes_length, bytes, lengths, counter};
   struct table* t = c->config->recall_slots == 0 ? NULL : table_of(c);
   if (t == NULL || t->conn != c) return;
   t->conn = NULL;
@@ -152,7 +160,7 @@ void recall_put(struct conn* c, uint32_t states, uint32_t pairs, const char* tex
 void recall_free(struct config* config) {
   for (size_t i = 0; i < TRACK_WORKERS; i++) {
     struct table* table = config->tables[i];
-    for (size_t slot = 0; table != NULL && slot <= table->mask; slot++) free(table->slots[slot]);
+    for (size_t slot = 0; table != NULL && slot < config->recall_slots; slot++) free(table->slots[slot]);
     free(table);
   }
 }

@@ -12,8 +12,7 @@ import (
 // effects are what a filter did to let its connection through.
 type effects struct {
 	remember      bool
-	states, pairs []string
-	namespace     string
+	states, texts []string
 	counters      []C.uint32_t
 }
 
@@ -29,19 +28,14 @@ func (c *Conn) storeEffects() {
 	if !e.remember {
 		return
 	}
-	text, lengths := join(append(e.states, e.pairs...))
-	C.recall_put(c.c, C.uint32_t(len(e.states)/2), C.uint32_t(len(e.pairs)/2), chars(text), C.uint32_t(len(text)),
-		first(lengths), chars(e.namespace), C.uint32_t(len(e.namespace)), first(e.counters), C.uint32_t(len(e.counters)))
-}
-
-// join is what conn_set_metadata and recall_put take: all texts one after
-// another, and their lengths.
-func join(texts []string) (string, []C.uint32_t) {
-	lengths := make([]C.uint32_t, len(texts))
-	for i, s := range texts {
+	pairs := append(e.states, e.texts...)
+	lengths := make([]C.uint32_t, len(pairs))
+	for i, s := range pairs {
 		lengths[i] = C.uint32_t(len(s))
 	}
-	return strings.Join(texts, ""), lengths
+	bytes := strings.Join(pairs, "")
+	C.recall_put(c.c, C.uint32_t(len(e.states)/2), C.uint32_t(len(e.texts)/2), chars(bytes), C.uint32_t(len(bytes)),
+		first(lengths), first(e.counters), C.uint32_t(len(e.counters)))
 }
 
 func first(numbers []C.uint32_t) *C.uint32_t { return unsafe.SliceData(numbers) }

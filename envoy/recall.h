@@ -5,17 +5,15 @@
 
 #include "conn.h"
 
-// What a filter did to let a connection through, to be done again: filter
-// states and metadata as pairs of key and value, and counters. text is all keys
-// and values one after another, states first; lengths has two entries a pair.
+// What a filter did to let a connection through, to be done again: typed filter
+// states and plain texts as pairs of key and value, and counters. bytes is all
+// keys and values one after another, states first; lengths has two entries a pair.
 struct effects {
-  uint32_t states, pairs, counters;
-  uint32_t text_length;
-  const char* name_space;  // of the metadata, text too
-  uint32_t name_space_length;
-  const char* text;
-  const uint32_t* lengths;   // 2 * (states + pairs)
-  const uint32_t* counter;   // indexes
+  uint32_t states, texts, counters;
+  uint32_t bytes_length;
+  const char* bytes;
+  const uint32_t* lengths;  // 2 * (states + texts)
+  const uint32_t* counter;  // indexes
 };
 
 // recall lets a connection through as an earlier one with the same server name,
@@ -24,9 +22,8 @@ bool recall(struct conn*);
 
 // recall_put keeps effects, as struct effects has them, for the connection that
 // recall has just refused. Nothing happens when there is no such connection.
-void recall_put(struct conn*, uint32_t states, uint32_t pairs, const char* text, uint32_t text_length,
-                const uint32_t* lengths, const char* name_space, uint32_t name_space_length,
-                const uint32_t* counter, uint32_t counters);
+void recall_put(struct conn*, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
+                const uint32_t* lengths, const uint32_t* counter, uint32_t counters);
 
 void recall_free(struct config*);
 

@@ -21,7 +21,7 @@ func BenchmarkConnection(b *testing.B) {
 			for b.Loop() {
 				c := &connection{uriSANs: []string{"spiffe://cluster.local/ns/default/sa/app"}}
 				feed(e.NewFilter(c), c, false, raw)
-				if c.metadata["decision"] != bench.decision {
+				if c.said["decision"] != bench.decision {
 					b.Fatalf("%s: %s", bench.serverName, c.outcome())
 				}
 			}

@@ -22,7 +22,7 @@ type connection struct {
 
 	waits      int
 	state      map[string]string
-	metadata   map[string]string
+	said       map[string]string // the plain texts, without their prefix
 	counts     map[string]int
 	tracked    []string
 	remembered bool
@@ -44,10 +44,8 @@ func (c *connection) SetFilterState(key, value string) bool {
 	return true
 }
 
-func (c *connection) SetMetadata(namespace string, pairs ...string) {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		set(&c.metadata, pairs[i], pairs[i+1])
-	}
+func (c *connection) SetText(key, value string) {
+	set(&c.said, strings.TrimPrefix(key, "wildcard_egress."), value)
 }
 
 func (c *connection) Remember()               { c.remembered = true }
@@ -72,8 +70,8 @@ func set(m *map[string]string, key, value string) {
 
 // outcome is what became of a connection, in one line.
 func (c *connection) outcome() string {
-	return fmt.Sprintf("decision=%s reason=%s rule=%s host=%s:%s closed=%s alert=% x", c.metadata["decision"],
-		c.metadata["reason"], c.metadata["rule"], c.state["envoy.upstream.dynamic_host"],
+	return fmt.Sprintf("decision=%s reason=%s rule=%s host=%s:%s closed=%s alert=% x", c.said["decision"],
+		c.said["reason"], c.said["rule"], c.state["envoy.upstream.dynamic_host"],
 		c.state["envoy.upstream.dynamic_port"], c.closed, c.written)
 }
 

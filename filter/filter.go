@@ -26,8 +26,8 @@ type Connection interface {
 	RequestedServerName() string
 	// SetFilterState sets what later filters read; false: Envoy refused it.
 	SetFilterState(key, value string) bool
-	// SetMetadata sets dynamic metadata from pairs of key and value.
-	SetMetadata(namespace string, pairs ...string)
+	// SetText sets a filter state of plain text, which the access log reads.
+	SetText(key, value string)
 	// Remember lets connections with the same server name as sent, caller and
 	// outer server name go the same way until the policy changes.
 	Remember()
@@ -41,10 +41,19 @@ type Connection interface {
 	Close(details string, how api.ConnectionCloseType)
 }
 
-// Namespace is the namespace of the dynamic metadata: server_name, decision,
-// rule, reason, principal; detail where the reason has one; and of shadow rules
-// shadow_rule and shadow_decision.
-const Namespace = "wildcard_egress"
+// What a filter says of its connection, as filter states of plain text: the
+// access log reads them, at less than half the cost of dynamic metadata. Those
+// that would be empty are not set.
+const (
+	ServerNameKey     = "wildcard_egress.server_name"
+	DecisionKey       = "wildcard_egress.decision"
+	RuleKey           = "wildcard_egress.rule"
+	ReasonKey         = "wildcard_egress.reason"
+	DetailKey         = "wildcard_egress.detail"
+	PrincipalKey      = "wildcard_egress.principal"
+	ShadowRuleKey     = "wildcard_egress.shadow_rule"
+	ShadowDecisionKey = "wildcard_egress.shadow_decision"
+)
 
 // What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
 // Without the first they would take the outer server name, without the second
@@ -168,22 +177,30 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 	return api.NetworkFilterStopIteration
 }
 
-// report says the decision in the dynamic metadata and the shadow counters.
+// report says the decision in the filter state and the shadow counters.
 func (f *filter) report(r request, d policy.Decision) {
-	pairs := []string{"server_name", r.shown, "decision", d.Action.String(), "rule", d.Rule,
-		"reason", string(d.Reason), "principal", r.Principal}
-	if r.detail != "" {
-		pairs = append(pairs, "detail", r.detail)
+	f.say(ServerNameKey, r.shown)
+	f.say(DecisionKey, d.Action.String())
+	f.say(RuleKey, d.Rule)
+	f.say(ReasonKey, string(d.Reason))
+	f.say(DetailKey, r.detail)
+	f.say(PrincipalKey, r.Principal)
+	if !d.Shadow.Reported {
+		return
 	}
-	if d.Shadow.Reported {
-		pairs = append(pairs, "shadow_rule", d.Shadow.Rule, "shadow_decision", d.Shadow.Action.String())
-		if d.Shadow.Action == policy.Allow {
-			f.conn.Count(counterShadowAllowed)
-		} else {
-			f.conn.Count(counterShadowDenied)
-		}
+	f.say(ShadowRuleKey, d.Shadow.Rule)
+	f.say(ShadowDecisionKey, d.Shadow.Action.String())
+	if d.Shadow.Action == policy.Allow {
+		f.conn.Count(counterShadowAllowed)
+	} else {
+		f.conn.Count(counterShadowDenied)
 	}
-	f.conn.SetMetadata(Namespace, pairs...)
+}
+
+func (f *filter) say(key, value string) {
+	if value != "" {
+		f.conn.SetText(key, value)
+	}
 }
 
 // detailOf is the fixed word that says what exactly is wrong with a hello.

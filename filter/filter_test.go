@@ -106,7 +106,7 @@ func TestTwoURISANsAreAnUnknownPrincipal(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := connection{uriSANs: tt.sans}
 			feed(enforcer(t, rules).NewFilter(&c), &c, false, hello("a.example.com"))
-			if got := c.metadata["decision"]; got != tt.want {
+			if got := c.said["decision"]; got != tt.want {
 				t.Errorf("decision %s, want %s", got, tt.want)
 			}
 		})
@@ -118,8 +118,8 @@ func TestEveryRefusalIsCountedOnceByItsReason(t *testing.T) {
 	for _, tt := range hellos.All() {
 		c := connection{}
 		feed(e.NewFilter(&c), &c, true, slices.Clip(tt.Bytes))
-		want := map[string]int{"denied." + c.metadata["reason"]: 1}
-		if c.metadata["decision"] == "allow" {
+		want := map[string]int{"denied." + c.said["reason"]: 1}
+		if c.said["decision"] == "allow" {
 			want = map[string]int{"allowed": 1}
 		}
 		if tt.ECH && tt.Sent != "" { // read to the end, with a name
@@ -128,8 +128,8 @@ func TestEveryRefusalIsCountedOnceByItsReason(t *testing.T) {
 		if diff := cmp.Diff(want, c.counts); diff != "" {
 			t.Errorf("%s: counters (-want +got)\n%s", tt.Name, diff)
 		}
-		if (c.closed == "") != (c.metadata["decision"] == "allow") {
-			t.Errorf("%s: decision %s, but closed %q", tt.Name, c.metadata["decision"], c.closed)
+		if (c.closed == "") != (c.said["decision"] == "allow") {
+			t.Errorf("%s: decision %s, but closed %q", tt.Name, c.said["decision"], c.closed)
 		}
 	}
 }
@@ -176,8 +176,8 @@ func TestDeadlineRefuses(t *testing.T) {
 	f := enforcer(t, wikipedia).NewFilter(&c)
 	feed(f, &c, false, hello("en.wikipedia.org")[:50])
 	f.(interface{ OnDeadline() }).OnDeadline()
-	if c.closed != "timeout" || c.metadata["reason"] != "timeout" {
-		t.Errorf("closed %q, reason %q; want timeout", c.closed, c.metadata["reason"])
+	if c.closed != "timeout" || c.said["reason"] != "timeout" {
+		t.Errorf("closed %q, reason %q; want timeout", c.closed, c.said["reason"])
 	}
 }
 
@@ -186,8 +186,8 @@ func TestClientThatLeavesIsReported(t *testing.T) {
 	f := enforcer(t, wikipedia).NewFilter(&c)
 	feed(f, &c, false, hello("en.wikipedia.org")[:50])
 	f.OnEvent(api.RemoteClose)
-	if c.metadata["reason"] != "incomplete" {
-		t.Errorf("reason %q, want incomplete", c.metadata["reason"])
+	if c.said["reason"] != "incomplete" {
+		t.Errorf("reason %q, want incomplete", c.said["reason"])
 	}
 }
 

@@ -54,8 +54,8 @@ func FuzzFilter(f *testing.F) {
 			outerServerName: "outbound_.8443_._.gateway"}
 		reason, continued := live(e.NewFilter(&c), &c, stream, steps)
 		check(t, &c, continued)
-		if reason != "" && c.metadata["reason"] != reason {
-			t.Errorf("reason %q, want %q", c.metadata["reason"], reason)
+		if reason != "" && c.said["reason"] != reason {
+			t.Errorf("reason %q, want %q", c.said["reason"], reason)
 		}
 		if reason == "" { // nothing but bytes: how they are cut must not matter
 			once := connection{uriSANs: c.uriSANs, unconnected: c.unconnected, outerServerName: c.outerServerName}
@@ -92,7 +92,7 @@ func live(f api.DownstreamFilter, c *connection, stream, steps []byte) (reason s
 			n := min(len(stream), 1+int(steps[0]))
 			ended := n < len(stream)
 			continued = f.OnData(stream[:n], true) == api.NetworkFilterContinue
-			if ended && c.metadata["reason"] == "incomplete" {
+			if ended && c.said["reason"] == "incomplete" {
 				return "incomplete", continued
 			}
 			stream = stream[n:]
@@ -116,25 +116,25 @@ func check(t *testing.T, c *connection, continued bool) {
 			decisions += n
 		}
 	}
-	allowed := c.metadata["decision"] == "allow"
+	allowed := c.said["decision"] == "allow"
 	switch {
 	case decisions != 1:
 		t.Errorf("counted as %v, want one decision", c.counts)
 	case continued != allowed || continued == (c.closed != ""):
-		t.Errorf("continued %v, decision %q, closed %q: they contradict each other", continued, c.metadata["decision"], c.closed)
-	case !allowed && (c.closed != c.metadata["reason"] || c.counts["denied."+c.closed] != 1):
-		t.Errorf("closed with %q, reason %q, counted as %v", c.closed, c.metadata["reason"], c.counts)
-	case allowed && (c.written != nil || c.state["envoy.upstream.dynamic_host"] != c.metadata["server_name"]):
-		t.Errorf("allowed %q to %v, having written % x", c.metadata["server_name"], c.state, c.written)
+		t.Errorf("continued %v, decision %q, closed %q: they contradict each other", continued, c.said["decision"], c.closed)
+	case !allowed && (c.closed != c.said["reason"] || c.counts["denied."+c.closed] != 1):
+		t.Errorf("closed with %q, reason %q, counted as %v", c.closed, c.said["reason"], c.counts)
+	case allowed && (c.written != nil || c.state["envoy.upstream.dynamic_host"] != c.said["server_name"]):
+		t.Errorf("allowed %q to %v, having written % x", c.said["server_name"], c.state, c.written)
 	case c.written != nil && (len(c.written) != 7 || c.how != api.FlushWrite):
 		t.Errorf("wrote % x, closed with %v; want one alert, flushed", c.written, c.how)
 	}
-	for key, value := range c.metadata {
+	for key, value := range c.said {
 		if strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r > '~' }) || key == "server_name" && len(value) > 255 {
-			t.Errorf("metadata %s is %q: not to be shown", key, value)
+			t.Errorf("text %s is %q: not to be shown", key, value)
 		}
 	}
-	if host := c.state["envoy.upstream.dynamic_host"]; allowed && c.metadata["shadow_decision"] == "" && !strings.HasSuffix(host, ".wikipedia.org") {
+	if host := c.state["envoy.upstream.dynamic_host"]; allowed && c.said["shadow_decision"] == "" && !strings.HasSuffix(host, ".wikipedia.org") {
 		t.Errorf("%q passed, which no policy here allows", host)
 	}
 	if allowed && c.state["envoy.upstream.dynamic_port"] == "" {

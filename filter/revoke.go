@@ -33,7 +33,8 @@ func ParseLabel(text []byte) (lineage uint32, r policy.Request, ok bool) {
 // Revoke ends a connection that was allowed and that a later policy denies.
 // Nothing is flushed: a client that stops reading would keep it for ever.
 func (e *Enforcer) Revoke(conn Connection) {
-	conn.SetMetadata(Namespace, "decision", policy.Deny.String(), "reason", string(Revoked))
+	conn.SetText(DecisionKey, policy.Deny.String())
+	conn.SetText(ReasonKey, string(Revoked))
 	conn.Count(counterOf(Revoked))
 	if leftOut, ok := e.limit.allow(); ok {
 		e.Log.Info("connection revoked", slog.Int("lines_left_out", leftOut))

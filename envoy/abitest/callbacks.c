@@ -75,15 +75,9 @@ bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter, 
   return true;
 }
 
-void envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch(void* filter, module_buffer name_space,
-                                                                             const key_value_pair* entries,
-                                                                             size_t count) {
-  (void)filter, (void)name_space;
-  static volatile unsigned char sum;  // read every byte: they must be there
-  for (size_t i = 0; i < count; i++) {
-    for (size_t j = 0; j < entries[i].key_length; j++) sum ^= (unsigned char)entries[i].key_ptr[j];
-    for (size_t j = 0; j < entries[i].value_length; j++) sum ^= (unsigned char)entries[i].value_ptr[j];
-  }
+bool envoy_dynamic_module_callback_network_set_filter_state_bytes(void* filter, module_buffer key,
+                                                                  module_buffer value) {
+  return envoy_dynamic_module_callback_network_set_filter_state_typed(filter, key, value);
 }
 
 bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter) {

@@ -27,7 +27,7 @@ func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
 				return api.NetworkFilterStopIteration
 			}
 			conn.SetFilterState("host", "allowed.test")
-			conn.SetMetadata("test", "decision", "allow")
+			conn.SetText("decision", "allow")
 			conn.Remember()
 			return api.NetworkFilterContinue
 		},
@@ -50,7 +50,7 @@ func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
 	}
 	ask("allowed.test")
 	before := asked
-	if status, state := ask("allowed.test"); status != abitest.Continue || state != "host=allowed.test," || asked != before {
+	if status, state := ask("allowed.test"); status != abitest.Continue || state != "host=allowed.test,decision=allow," || asked != before {
 		t.Errorf("allowed.test: status %d, state %q, asked the filter %d times; want it recalled", status, state, asked-before)
 	}
 	config.End()

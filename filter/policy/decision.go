@@ -13,8 +13,8 @@ const (
 	Allow
 )
 
-// String returns "deny" or "allow", the words of the policy file, the access
-// log and the metadata. Every unknown value is "deny".
+// String returns "deny" or "allow", the words of the policy file and the access
+// log. Every unknown value is "deny".
 func (a Action) String() string {
 	if a == Allow {
 		return "allow"

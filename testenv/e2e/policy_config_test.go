@@ -201,7 +201,7 @@ func TestOldEnvoyIsRefusedByNameOfWhatItLacks(t *testing.T) {
 	cmd := exec.CommandContext(ctx, binary, "--mode", "validate", "-c", file)
 	cmd.Env = append(os.Environ(), "ENVOY_DYNAMIC_MODULES_SEARCH_PATH="+build)
 	out, err := cmd.CombinedOutput()
-	want := "this Envoy lacks the callback envoy_dynamic_module_callback_network_set_dynamic_metadata_string_batch; use Envoy 1.39 or newer"
+	want := "this Envoy lacks the callback envoy_dynamic_module_callback_network_filter_config_set_gauge; use Envoy 1.39 or newer"
 	if err == nil || !bytes.Contains(out, []byte(want)) {
 		t.Errorf("envoy 1.38.3: %v, want a refusal that says %q; it said\n%s", err, want, out)
 	}

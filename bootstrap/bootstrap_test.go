@@ -10,11 +10,11 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
-	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/testing/protocmp"
+	"sigs.k8s.io/yaml"
 
 	"wildcard-egress/bootstrap"
 )
@@ -127,7 +127,7 @@ func TestYAMLKeepsTextThatLooksLikeSomethingElse(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got struct {
-			Path any `yaml:"flags_path"`
+			Path any `json:"flags_path"`
 		}
 		if err := yaml.Unmarshal(out, &got); err != nil || got.Path != text {
 			t.Errorf("%q was printed as %q and read as %#v (%v)", text, out, got.Path, err)

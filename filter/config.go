@@ -2,10 +2,12 @@ package filter
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	xds "github.com/cncf/xds/go/xds/type/v3"
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 )
@@ -13,17 +15,17 @@ import (
 // Config is the module's filter_config.
 type Config struct {
 	// PolicyFile is the policy's file; empty when the policy is inline.
-	PolicyFile string `yaml:"policy_file"`
+	PolicyFile string
 	// Policy is the inline policy, YAML or JSON; nil when it is in a file.
-	Policy inline `yaml:"policy"`
+	Policy inline
 	// RequirePolicyAtStart refuses the configuration when there is no good
 	// policy, instead of denying everything until there is one.
-	RequirePolicyAtStart bool `yaml:"require_policy_at_start"`
+	RequirePolicyAtStart bool
 	// UpstreamPort is dialled instead of the rule's port; 0: the rule's.
-	UpstreamPort uint16 `yaml:"upstream_port"`
+	UpstreamPort uint16
 	// DecisionCache is how many decisions each worker keeps, so that a name that
 	// was allowed costs less the next time; 0: none.
-	DecisionCache int `yaml:"decision_cache"`
+	DecisionCache int
 }
 
 // Decisions kept for each worker, about half a kilobyte each.
@@ -35,14 +37,14 @@ const (
 // inline is a policy within another document: as a mapping, or as a string.
 type inline []byte
 
-// UnmarshalYAML keeps the bytes; package policy reads them.
-func (i *inline) UnmarshalYAML(node []byte) error {
-	var text string
-	if yaml.Unmarshal(node, &text) == nil {
-		node = []byte(text)
+// UnmarshalYAML keeps the text; package policy reads it.
+func (i *inline) UnmarshalYAML(node *yaml.Node) (err error) {
+	if node.Kind == yaml.ScalarNode {
+		*i = inline(node.Value)
+		return nil
 	}
-	*i = append(inline{}, node...)
-	return nil
+	*i, err = yaml.Marshal(node)
+	return err
 }
 
 // ParseConfig reads a filter_config as Envoy hands it over: JSON for a Struct,
@@ -53,18 +55,19 @@ func ParseConfig(raw []byte) (Config, error) {
 	if text, ok := typedStruct(raw); ok {
 		raw = text
 	}
-	var keys map[string]any
+	c := Config{DecisionCache: defaultDecisionCache}
+	var keys map[string]yaml.Node
 	if err := yaml.Unmarshal(raw, &keys); err != nil {
-		return Config{}, fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
+		return Config{}, fmt.Errorf("filter_config: %w", err)
 	}
 	if isPolicy(keys) {
-		return Config{Policy: raw, DecisionCache: defaultDecisionCache}, nil
+		c.Policy = raw
+		return c, nil
 	}
-	c := Config{DecisionCache: defaultDecisionCache}
-	if err := yaml.UnmarshalWithOptions(raw, &c, yaml.Strict()); err != nil {
+	if err := c.read(keys); err != nil {
 		// What was asked for about the start holds whatever else is wrong.
-		return Config{RequirePolicyAtStart: keys["require_policy_at_start"] == true},
-			fmt.Errorf("filter_config: %s", yaml.FormatError(err, false, false))
+		start := keys["require_policy_at_start"]
+		return Config{RequirePolicyAtStart: start.Value == "true"}, fmt.Errorf("filter_config: %w", err)
 	}
 	if (c.PolicyFile == "") == (c.Policy == nil) {
 		return c, fmt.Errorf("filter_config: give either policy_file (a path) or policy (a policy)")
@@ -75,7 +78,26 @@ func ParseConfig(raw []byte) (Config, error) {
 	return c, nil
 }
 
-func isPolicy(keys map[string]any) bool {
+// read takes the values of a mapping, which must have no others.
+func (c *Config) read(keys map[string]yaml.Node) error {
+	fields := map[string]any{
+		"policy_file": &c.PolicyFile, "policy": &c.Policy, "require_policy_at_start": &c.RequirePolicyAtStart,
+		"upstream_port": &c.UpstreamPort, "decision_cache": &c.DecisionCache,
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		field, ok := fields[key]
+		if !ok {
+			return fmt.Errorf("unknown field %q; the fields here are %s", key, strings.Join(slices.Sorted(maps.Keys(fields)), ", "))
+		}
+		node := keys[key]
+		if err := node.Decode(field); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+func isPolicy(keys map[string]yaml.Node) bool {
 	for _, key := range []string{"version", "defaults", "rules"} {
 		if _, ok := keys[key]; ok {
 			return true

@@ -18,7 +18,7 @@ rules: [{name: a, hosts: [a.example.com]}]`
 	}{
 		"a file":                   {raw: `{"policy_file":"/p.yaml"}`, want: filter.Config{PolicyFile: "/p.yaml", DecisionCache: 4096}},
 		"the policy itself":        {raw: policy, want: filter.Config{DecisionCache: 4096}, inline: policy},
-		"the policy in a mapping":  {raw: `{"policy":{"version":1}}`, want: filter.Config{DecisionCache: 4096}, inline: `{"version":1}`},
+		"the policy in a mapping":  {raw: `{"policy":{"version":1}}`, want: filter.Config{DecisionCache: 4096}, inline: `{"version": 1}`},
 		"the policy as text":       {raw: `{"policy":"version: 1\n"}`, want: filter.Config{DecisionCache: 4096}, inline: "version: 1\n"},
 		"all settings":             {raw: "policy_file: /p.yaml\nrequire_policy_at_start: true\nupstream_port: 8443\ndecision_cache: 0", want: filter.Config{PolicyFile: "/p.yaml", RequirePolicyAtStart: true, UpstreamPort: 8443}},
 		"neither":                  {raw: `{}`, wantErr: "give either policy_file"},

@@ -3,6 +3,7 @@ package livepolicy
 import (
 	"fmt"
 	"path/filepath"
+	"runtime/debug"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
@@ -16,6 +17,11 @@ const (
 	maxSettles = 10                    // for a file that is written all the time
 	lookEvery  = time.Second
 )
+
+// largeFile is where the garbage of a load, 20 times the file's size, is too
+// much to be left for the collector's next turn, which a quiet gateway may be
+// minutes away from.
+const largeFile = 1 << 20
 
 // watch keeps one lineage equal to one file.
 type watch struct {
@@ -54,6 +60,9 @@ func (w *watch) load() {
 		w.registry.tell(change)
 	}
 	w.problem = ""
+	if len(data) > largeFile {
+		go debug.FreeOSMemory()
+	}
 }
 
 // refuse tells a new problem; the same one with the same content is no news.
@@ -103,10 +112,14 @@ func (w *watch) recovered() {
 	}
 }
 
-// awaitQuiet waits until the file has stayed the same for a moment. Events of
-// its neighbours, such as a log, do not delay it.
+// awaitQuiet waits until the file, if it has changed, has stayed the same for a
+// moment. Events of its neighbours, such as a log or the file that will be
+// renamed to it, do not delay it.
 func (w *watch) awaitQuiet() {
 	before, _ := look(w.path)
+	if w.seen.same(before) {
+		return
+	}
 	for range maxSettles {
 		w.ignoreEvents(settle)
 		after, _ := look(w.path)

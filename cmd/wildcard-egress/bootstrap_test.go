@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"sigs.k8s.io/yaml"
 )
 
 const goodPolicy = `{version: 1, rules: [{name: wikipedia, hosts: ["*.wikipedia.org"]}]}`
@@ -83,16 +84,26 @@ func TestBootstrapReportsAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-// dig returns the value of a path in a YAML document.
+// dig returns the value of a path such as a.b[0].c in a YAML document.
 func dig(t *testing.T, document, path string) any {
 	t.Helper()
-	p, err := yaml.PathString(path)
-	if err != nil {
+	var value any
+	if err := yaml.Unmarshal([]byte(document), &value); err != nil {
 		t.Fatal(err)
 	}
-	var value any
-	if err := p.Read(strings.NewReader(document), &value); err != nil {
-		t.Fatalf("%s: %v", path, err)
+	for _, step := range strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[]", r) }) {
+		switch v := value.(type) {
+		case map[string]any:
+			value = v[step]
+		case []any:
+			i, err := strconv.Atoi(step)
+			if err != nil || i >= len(v) {
+				t.Fatalf("%s: no element %s", path, step)
+			}
+			value = v[i]
+		default:
+			t.Fatalf("%s: no %s in %v", path, step, v)
+		}
 	}
 	return value
 }
@@ -103,14 +114,14 @@ func TestBootstrapGatewayNamesThePolicyByItsAbsolutePath(t *testing.T) {
 		t.Fatalf("error %v, warning %q", err, warning)
 	}
 	dir, _ := os.Getwd()
-	const filter = "$.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
+	const filter = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
 	if got, want := dig(t, out, filter+".policy_file"), filepath.Join(dir, "policy.yaml"); got != want {
 		t.Errorf("policy_file = %v, want %v", got, want)
 	}
-	if got := dig(t, out, filter+".upstream_port"); got != uint64(8443) {
+	if got := dig(t, out, filter+".upstream_port"); got != float64(8443) {
 		t.Errorf("upstream_port = %v, want 8443", got)
 	}
-	if got := dig(t, out, "$.static_resources.listeners[0].address.socket_address.address"); got != "127.0.0.1" {
+	if got := dig(t, out, "static_resources.listeners[0].address.socket_address.address"); got != "127.0.0.1" {
 		t.Errorf("localhost became %v, want 127.0.0.1", got)
 	}
 }
@@ -131,7 +142,7 @@ func TestBootstrapGatewayCanRequireAPolicyAtStart(t *testing.T) {
 	if err != nil || !strings.Contains(warning, "does not start") {
 		t.Fatalf("error %v, warning %q", err, warning)
 	}
-	const filter = "$.static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
+	const filter = "static_resources.listeners[0].filter_chains[0].filters[0].typed_config.filter_config.value"
 	if got := dig(t, out, filter+".require_policy_at_start"); got != true {
 		t.Errorf("require_policy_at_start = %v, want true", got)
 	}
@@ -144,12 +155,12 @@ func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			path, _ := dig(t, out, "$.dynamic_resources.lds_config.path_config_source.path").(string)
+			path, _ := dig(t, out, "dynamic_resources.lds_config.path_config_source.path").(string)
 			listeners, err := os.ReadFile(path)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := dig(t, string(listeners), "$.resources[0].name"); got != "egress" {
+			if got := dig(t, string(listeners), "resources[0].name"); got != "egress" {
 				t.Errorf("the first listener is %v, want egress", got)
 			}
 			left, err := os.ReadDir(filepath.Dir(path))

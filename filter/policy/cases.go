@@ -3,7 +3,7 @@ package policy
 import (
 	"fmt"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 )
 
 // Case is one expected decision. Rule and Reason are compared if not nil.
@@ -29,7 +29,7 @@ func ParseCases(file string, data []byte) ([]Case, error) {
 	r := reader{file: file}
 	var cases []Case
 	if body := r.document(data); body != nil {
-		r.list(body, "", func(n ast.Node, path string) {
+		r.list(body, root, func(n *yaml.Node, path fieldPath) {
 			cases = append(cases, r.testCase(n, path))
 		})
 	}
@@ -40,27 +40,27 @@ func ParseCases(file string, data []byte) ([]Case, error) {
 	return cases, nil
 }
 
-func (r *reader) testCase(n ast.Node, path string) Case {
+func (r *reader) testCase(n *yaml.Node, path fieldPath) Case {
 	c := Case{Line: positionOf(n).line}
 	given := map[string]bool{}
-	text := func(store func(string)) func(ast.Node, string) {
-		return func(n ast.Node, path string) {
+	text := func(store func(string)) fieldReader {
+		return func(n *yaml.Node, path fieldPath) {
 			if value, ok := r.text(n, path); ok {
 				store(value)
 			}
 		}
 	}
 	ok := r.fields(n, path, fieldReaders{
-		"server_name": func(n ast.Node, path string) {
+		"server_name": func(n *yaml.Node, path fieldPath) {
 			given["server_name"] = true
 			text(func(s string) { c.Request.ServerName = s })(n, path)
 		},
 		"principal": text(func(s string) { c.Request.Principal = s }),
-		"port": func(n ast.Node, path string) {
+		"port": func(n *yaml.Node, path fieldPath) {
 			port, _ := r.integer(n, path, 1, 65535)
 			c.Request.Port = uint16(port)
 		},
-		"want": func(n ast.Node, path string) {
+		"want": func(n *yaml.Node, path fieldPath) {
 			given["want"] = true
 			c.Want = choice(r, n, path, Allow, Deny)
 		},

@@ -3,7 +3,6 @@ package policy
 import (
 	"cmp"
 	"slices"
-	"strings"
 )
 
 // Compile returns the policy in force for d. It cannot fail: Parse checked d.
@@ -12,6 +11,10 @@ func (d *Document) Compile() *Policy {
 	if d == nil || len(d.Rules) == 0 {
 		return &Policy{}
 	}
+	hosts := 0
+	for _, r := range d.Rules {
+		hosts += len(r.Hosts)
+	}
 	c := compiler{
 		policy: &Policy{
 			settings: d.Defaults.Settings,
@@ -19,7 +22,7 @@ func (d *Document) Compile() *Policy {
 			close:    d.Defaults.OnRevoke == Close,
 		},
 		interned: map[setLink]setID{},
-		domains:  map[string]*domainRules{},
+		domains:  newDomainList(hosts),
 		globs:    map[Pattern]setID{},
 		automata: map[string]*automaton{},
 	}
@@ -31,7 +34,7 @@ func (d *Document) Compile() *Policy {
 type compiler struct {
 	policy   *Policy
 	interned map[setLink]setID
-	domains  map[string]*domainRules // with all domains above them
+	domains  domainList
 	globs    map[Pattern]setID
 	automata map[string]*automaton // shared by globs that differ in their literal ends only
 }
@@ -63,29 +66,16 @@ func compileRule(r Rule, automata map[string]*automaton) rule {
 func (c *compiler) add(host Pattern, rule uint32) {
 	switch host.kind {
 	case Exact:
-		d := c.domain(host.domain)
+		d := c.domains.of(host.domain)
 		d.exact = c.extend(d.exact, rule)
 	case Wildcard:
-		d := c.domain(host.domain)
+		d := c.domains.of(host.domain)
 		d.under = c.extend(d.under, rule)
 	case Any:
 		c.policy.any = c.extend(c.policy.any, rule)
 	case Glob:
 		c.globs[host] = c.extend(c.globs[host], rule)
 	}
-}
-
-// domain returns what is collected for a domain.
-func (c *compiler) domain(domain string) *domainRules {
-	rules := c.domains[domain]
-	if rules == nil {
-		rules = new(domainRules)
-		c.domains[domain] = rules
-		if _, above, ok := strings.Cut(domain, "."); ok {
-			c.domain(above).hasChildren = true
-		}
-	}
-	return rules
 }
 
 // extend returns a set with one more rule.
@@ -111,6 +101,6 @@ func (c *compiler) indexGlobs() {
 	p := c.policy
 	for domain, globs := range byDomain {
 		p.globs = append(p.globs, newGlobIndex(globs))
-		c.domain(domain).globs = uint32(len(p.globs))
+		c.domains.of(domain).globs = uint32(len(p.globs))
 	}
 }

@@ -6,40 +6,45 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
+)
+
+// fieldPath says where in the policy a value is, such as rules[2].hosts[0].
+// It is a function since it is wanted for mistakes only.
+type fieldPath func() string
+
+func root() string { return "" }
+
+type (
+	fieldReader  = func(node *yaml.Node, path fieldPath)
+	fieldReaders = map[string]fieldReader
 )
 
 // fields calls the reader of each field of a mapping. The path of a field is
 // path and its name.
-func (r *reader) fields(node ast.Node, path string, read map[string]func(node ast.Node, path string)) bool {
-	var values []*ast.MappingValueNode
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
+func (r *reader) fields(node *yaml.Node, path fieldPath, read fieldReaders) bool {
+	if !plain(node, yaml.MappingNode) {
 		r.add(node, path, "%s where fields are wanted: %s", describe(node), known(read))
 		return false
 	}
 	seen := map[string]bool{}
-	for _, value := range values {
-		key, ok := scalar(value.Key)
-		fieldPath := strings.TrimPrefix(path+"."+key, ".")
+	for pair := range slices.Chunk(node.Content, 2) {
+		key, ok := scalar(pair[0])
+		field := func() string { return strings.TrimPrefix(path()+"."+key, ".") }
 		switch {
 		case !ok || read[key] == nil:
-			r.add(value.Key, path, "unknown field %q; the fields here are %s", clip(key), known(read))
+			r.add(pair[0], path, "unknown field %q; the fields here are %s", clip(key), known(read))
 		case seen[key]:
-			r.add(value.Key, fieldPath, "field given twice; remove one")
+			r.add(pair[0], field, "field given twice; remove one")
 		default:
-			read[key](value.Value, fieldPath)
+			read[key](pair[1], field)
 		}
 		seen[key] = true
 	}
 	return true
 }
 
-func known(read map[string]func(ast.Node, string)) string {
+func known(read fieldReaders) string {
 	names := make([]string, 0, len(read))
 	for name := range read {
 		names = append(names, name)
@@ -48,37 +53,36 @@ func known(read map[string]func(ast.Node, string)) string {
 	return strings.Join(names, ", ")
 }
 
-// list calls read for each element of a list that is not empty.
-func (r *reader) list(node ast.Node, path string, read func(node ast.Node, path string)) {
-	list, ok := node.(*ast.SequenceNode)
+// list calls read for each element of a list that is not empty. The path is
+// valid until read returns.
+func (r *reader) list(node *yaml.Node, path fieldPath, read fieldReader) {
 	switch {
-	case !ok:
+	case !plain(node, yaml.SequenceNode):
 		r.add(node, path, "%s where a list is wanted", describe(node))
-	case len(list.Values) == 0:
+	case len(node.Content) == 0:
 		r.add(node, path, "empty list; add an entry or remove the field")
 	default:
-		for i, value := range list.Values {
-			read(value, path+"["+strconv.Itoa(i)+"]")
+		i := 0
+		element := func() string { return path() + "[" + strconv.Itoa(i) + "]" }
+		for ; i < len(node.Content); i++ {
+			read(node.Content[i], element)
 		}
 	}
 }
 
 // text returns a string's value, or adds a problem.
-func (r *reader) text(node ast.Node, path string) (string, bool) {
-	switch n := node.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.LiteralNode:
-		return strings.TrimRight(n.Value.Value, "\n"), true
+func (r *reader) text(node *yaml.Node, path fieldPath) (string, bool) {
+	text, ok := scalar(node)
+	if !ok {
+		r.add(node, path, "%s where text is wanted", describe(node))
 	}
-	r.add(node, path, "%s where text is wanted", describe(node))
-	return "", false
+	return text, ok
 }
 
 // integer returns a whole number from low to high, or adds a problem.
-func (r *reader) integer(node ast.Node, path string, low, high int) (int, bool) {
-	if n, ok := node.(*ast.IntegerNode); ok {
-		if value, err := strconv.Atoi(n.GetToken().Value); err == nil && low <= value && value <= high {
+func (r *reader) integer(node *yaml.Node, path fieldPath, low, high int) (int, bool) {
+	if plain(node, yaml.ScalarNode) && node.Tag == "!!int" {
+		if value, err := strconv.Atoi(node.Value); err == nil && low <= value && value <= high {
 			return value, true
 		}
 	}
@@ -87,18 +91,17 @@ func (r *reader) integer(node ast.Node, path string, low, high int) (int, bool) 
 }
 
 // boolean returns true or false, or adds a problem.
-func (r *reader) boolean(node ast.Node, path string) bool {
-	n, ok := node.(*ast.BoolNode)
-	if !ok {
+func (r *reader) boolean(node *yaml.Node, path fieldPath) bool {
+	if !plain(node, yaml.ScalarNode) || node.Tag != "!!bool" {
 		r.add(node, path, "%s where true or false is wanted", describe(node))
 		return false
 	}
-	return n.Value
+	return strings.EqualFold(node.Value, "true")
 }
 
 // choice returns the value that is written as the node's text; the values
 // print as the words of the file.
-func choice[T fmt.Stringer](r *reader, node ast.Node, path string, values ...T) (chosen T) {
+func choice[T fmt.Stringer](r *reader, node *yaml.Node, path fieldPath, values ...T) (chosen T) {
 	word, _ := scalar(node)
 	words := make([]string, len(values))
 	for i, value := range values {
@@ -110,34 +113,39 @@ func choice[T fmt.Stringer](r *reader, node ast.Node, path string, values ...T) 
 	return chosen
 }
 
-func scalar(node ast.Node) (string, bool) {
-	switch n := node.(type) {
-	case *ast.StringNode:
-		return n.Value, true
-	case *ast.MappingKeyNode: // "? key"
-		return scalar(n.Value)
+// plain says whether a node is of this kind and has neither tag nor anchor.
+func plain(node *yaml.Node, kind yaml.Kind) bool {
+	return node.Kind == kind && node.Style&yaml.TaggedStyle == 0 && node.Anchor == ""
+}
+
+// scalar returns the value of a node that is text. What looks like a date is.
+func scalar(node *yaml.Node) (string, bool) {
+	if !plain(node, yaml.ScalarNode) || node.Tag != "!!str" && node.Tag != "!!timestamp" {
+		return "", false
 	}
-	return "", false
+	if node.Style&yaml.LiteralStyle != 0 {
+		return strings.TrimRight(node.Value, "\n"), true
+	}
+	return node.Value, true
 }
 
 // describe names a node in a message.
-func describe(node ast.Node) string {
-	switch n := node.(type) {
-	case nil, *ast.NullNode:
-		return "nothing"
-	case *ast.MappingNode, *ast.MappingValueNode:
-		return "a mapping"
-	case *ast.SequenceNode:
-		return "a list"
-	case *ast.AliasNode:
+func describe(node *yaml.Node) string {
+	switch {
+	case node.Kind == yaml.AliasNode:
 		return `an alias (unquoted "*": write the value in quotes)`
-	case *ast.AnchorNode:
+	case node.Anchor != "":
 		return "an anchor (not supported: write the value out)"
-	case *ast.TagNode:
+	case node.Style&yaml.TaggedStyle != 0:
 		return "a tag (not supported: write the value alone)"
-	case *ast.StringNode:
-		return strconv.Quote(clip(n.Value))
-	default:
-		return clip(n.String())
+	case node.Kind == yaml.MappingNode:
+		return "a mapping"
+	case node.Kind == yaml.SequenceNode:
+		return "a list"
+	case isNull(node):
+		return "nothing"
+	case node.Tag == "!!str":
+		return strconv.Quote(clip(node.Value))
 	}
+	return clip(node.Value)
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 )
 
 const maxRuleNameBytes = 64
@@ -35,69 +35,67 @@ type parser struct {
 	names    map[string]position // where each rule's name was given
 }
 
-type fieldReaders = map[string]func(node ast.Node, path string)
-
-func (p *parser) policy(body ast.Node) {
+func (p *parser) policy(body *yaml.Node) {
 	d := p.document
-	var rules, version ast.Node
-	var rulesPath string
-	ok := p.fields(body, "", fieldReaders{
-		"version":  func(n ast.Node, path string) { version = n; d.Version = p.version(n, path) },
+	var rules, version *yaml.Node
+	var rulesPath fieldPath
+	ok := p.fields(body, root, fieldReaders{
+		"version":  func(n *yaml.Node, path fieldPath) { version = n; d.Version = p.version(n, path) },
 		"defaults": p.defaults,
-		"rules":    func(n ast.Node, path string) { rules, rulesPath = n, path },
+		"rules":    func(n *yaml.Node, path fieldPath) { rules, rulesPath = n, path },
 	})
 	if ok && version == nil {
-		p.add(body, "", `no version; the file starts with "version: 1"`)
+		p.add(body, root, `no version; the file starts with "version: 1"`)
 	}
 	if ok && rules == nil {
-		p.add(body, "", "no rules; without any, everything would be denied")
+		p.add(body, root, "no rules; without any, everything would be denied")
 	}
 	if rules != nil { // after the defaults, wherever they stand
 		p.list(rules, rulesPath, p.rule)
 	}
 }
 
-func (p *parser) version(n ast.Node, path string) int {
-	if number, ok := n.(*ast.IntegerNode); !ok || number.GetToken().Value != "1" {
+func (p *parser) version(n *yaml.Node, path fieldPath) int {
+	if !plain(n, yaml.ScalarNode) || n.Tag != "!!int" || n.Value != "1" {
 		p.add(n, path, "%s is not a version that this program knows; write 1", describe(n))
 	}
 	return 1
 }
 
-func (p *parser) defaults(n ast.Node, path string) {
+func (p *parser) defaults(n *yaml.Node, path fieldPath) {
 	d := &p.document.Defaults
 	p.fields(n, path, fieldReaders{
-		"ports":     func(n ast.Node, path string) { d.Ports = p.ports(n, path) },
-		"mode":      func(n ast.Node, path string) { d.Mode = choice(&p.reader, n, path, Enforce, ShadowMode) },
-		"on_revoke": func(n ast.Node, path string) { d.OnRevoke = choice(&p.reader, n, path, Keep, Close) },
-		"client_hello_timeout": func(n ast.Node, path string) {
+		"ports":     func(n *yaml.Node, path fieldPath) { d.Ports = p.ports(n, path) },
+		"mode":      func(n *yaml.Node, path fieldPath) { d.Mode = choice(&p.reader, n, path, Enforce, ShadowMode) },
+		"on_revoke": func(n *yaml.Node, path fieldPath) { d.OnRevoke = choice(&p.reader, n, path, Keep, Close) },
+		"client_hello_timeout": func(n *yaml.Node, path fieldPath) {
 			d.ClientHelloTimeout = p.duration(n, path, 100*time.Millisecond, 5*time.Minute)
 		},
-		"max_client_hello_bytes": func(n ast.Node, path string) {
+		"max_client_hello_bytes": func(n *yaml.Node, path fieldPath) {
 			d.MaxClientHelloBytes, _ = p.integer(n, path, 512, 65536)
 		},
-		"refuse_ech": func(n ast.Node, path string) { d.RefuseECH = p.boolean(n, path) },
-		"refusal": func(n ast.Node, path string) {
+		"refuse_ech": func(n *yaml.Node, path fieldPath) { d.RefuseECH = p.boolean(n, path) },
+		"refusal": func(n *yaml.Node, path fieldPath) {
 			d.Refusal = choice(&p.reader, n, path, RefuseWithAlert, RefuseWithClose, RefuseWithReset)
 		},
 	})
 }
 
-func (p *parser) rule(n ast.Node, path string) {
+func (p *parser) rule(n *yaml.Node, path fieldPath) {
 	d := p.document.Defaults
 	r := Rule{Action: Allow, Mode: d.Mode, OnRevoke: d.OnRevoke, at: positionOf(n)}
 	given := map[string]bool{}
-	note := func(name string, read func(ast.Node, string)) func(ast.Node, string) {
-		return func(n ast.Node, path string) { given[name] = true; read(n, path) }
+	note := func(name string, read fieldReader) fieldReader {
+		return func(n *yaml.Node, path fieldPath) { given[name] = true; read(n, path) }
 	}
 	ok := p.fields(n, path, fieldReaders{
-		"name":       note("name", func(n ast.Node, path string) { r.Name = p.name(n, path) }),
-		"action":     func(n ast.Node, path string) { r.Action = choice(&p.reader, n, path, Allow, Deny) },
-		"mode":       func(n ast.Node, path string) { r.Mode = choice(&p.reader, n, path, Enforce, ShadowMode) },
-		"on_revoke":  func(n ast.Node, path string) { r.OnRevoke = choice(&p.reader, n, path, Keep, Close) },
-		"hosts":      note("hosts", func(n ast.Node, path string) { p.hosts(n, path, &r) }),
-		"principals": func(n ast.Node, path string) { r.Principals = p.principals(n, path) },
-		"ports":      func(n ast.Node, path string) { r.Ports = p.ports(n, path) },
+		"name":       note("name", func(n *yaml.Node, path fieldPath) { r.Name = p.name(n, path) }),
+		"action":     func(n *yaml.Node, path fieldPath) { r.Action = choice(&p.reader, n, path, Allow, Deny) },
+		"mode":       func(n *yaml.Node, path fieldPath) { r.Mode = choice(&p.reader, n, path, Enforce, ShadowMode) },
+		"on_revoke":  func(n *yaml.Node, path fieldPath) { r.OnRevoke = choice(&p.reader, n, path, Keep, Close) },
+		"hosts":      note("hosts", func(n *yaml.Node, path fieldPath) { p.hosts(n, path, &r) }),
+		"principals": func(n *yaml.Node, path fieldPath) { r.Principals = p.principals(n, path) },
+		"ports":      func(n *yaml.Node, path fieldPath) { r.Ports = p.ports(n, path) },
 	})
 	for _, required := range []string{"name", "hosts"} {
 		if ok && !given[required] {
@@ -110,7 +108,7 @@ func (p *parser) rule(n ast.Node, path string) {
 	p.document.Rules = append(p.document.Rules, r)
 }
 
-func (p *parser) name(n ast.Node, path string) string {
+func (p *parser) name(n *yaml.Node, path fieldPath) string {
 	name, ok := p.text(n, path)
 	if !ok {
 		return ""
@@ -136,9 +134,9 @@ func validRuleName(name string) bool {
 	return name != "" && len(name) <= maxRuleNameBytes
 }
 
-func (p *parser) hosts(n ast.Node, path string, r *Rule) {
+func (p *parser) hosts(n *yaml.Node, path fieldPath, r *Rule) {
 	seen := map[string]bool{}
-	p.list(n, path, func(n ast.Node, path string) {
+	p.list(n, path, func(n *yaml.Node, path fieldPath) {
 		text, ok := p.text(n, path)
 		if !ok {
 			return
@@ -157,9 +155,9 @@ func (p *parser) hosts(n ast.Node, path string, r *Rule) {
 	})
 }
 
-func (p *parser) principals(n ast.Node, path string) (principals []string) {
+func (p *parser) principals(n *yaml.Node, path fieldPath) (principals []string) {
 	seen := map[string]bool{}
-	p.list(n, path, func(n ast.Node, path string) {
+	p.list(n, path, func(n *yaml.Node, path fieldPath) {
 		text, ok := p.text(n, path)
 		if !ok {
 			return
@@ -175,8 +173,8 @@ func (p *parser) principals(n ast.Node, path string) (principals []string) {
 	return principals
 }
 
-func (p *parser) ports(n ast.Node, path string) (ports []uint16) {
-	p.list(n, path, func(n ast.Node, path string) {
+func (p *parser) ports(n *yaml.Node, path fieldPath) (ports []uint16) {
+	p.list(n, path, func(n *yaml.Node, path fieldPath) {
 		port, ok := p.integer(n, path, 1, 65535)
 		if ok && slices.Contains(ports, uint16(port)) {
 			p.add(n, path, "%d: given twice; remove one", port)
@@ -186,7 +184,7 @@ func (p *parser) ports(n ast.Node, path string) (ports []uint16) {
 	return ports
 }
 
-func (p *parser) duration(n ast.Node, path string, low, high time.Duration) time.Duration {
+func (p *parser) duration(n *yaml.Node, path fieldPath, low, high time.Duration) time.Duration {
 	text, _ := scalar(n)
 	d, err := time.ParseDuration(text)
 	if err != nil || d < low || d > high {

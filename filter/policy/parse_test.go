@@ -131,7 +131,7 @@ defaults: {ports: [], client_hello_timeout: 5, refusal: foo, max_client_hello_by
 extra: 1
 rules:
   - name: a b
-    hosts: ["*.", "api.*.com", *.example.com]
+    hosts: ["*.", "api.*.com", &a b.com]
     hosts: [a.com]
   - hosts: [a.com, A.com.]
     name: twin
@@ -151,7 +151,7 @@ policy.yaml:3:1: unknown field "extra"; the fields here are defaults, rules, ver
 policy.yaml:5:11: rules[0].name: "a b": a name has letters, digits, '.', '_' and '-', 64 at most, since it appears in logs and metrics
 policy.yaml:6:13: rules[0].hosts[0]: "*.": a wildcard needs a domain, such as "*.example.com"
 policy.yaml:6:19: rules[0].hosts[1]: "api.*.com": the registrable domain must be literal in a glob, such as "api-*.example.com"
-policy.yaml:6:32: rules[0].hosts[2]: an alias (unquoted "*": write the value in quotes) where text is wanted
+policy.yaml:6:32: rules[0].hosts[2]: an anchor (not supported: write the value out) where text is wanted
 policy.yaml:7:5: rules[0].hosts: field given twice; remove one
 policy.yaml:8:20: rules[1].hosts[1]: "A.com.": given twice in this rule; remove one
 policy.yaml:10:18: rules[1].principals[0]: "cluster.local/ns/a/sa/b": a principal is a SPIFFE ID, such as "spiffe://cluster.local/ns/payments/sa/*"
@@ -168,5 +168,48 @@ policy.yaml:15:5: rules[3]: 5 where fields are wanted: action, hosts, mode, name
 	}
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+}
+
+// To YAML an unquoted star is an alias, and often not even that.
+func TestParseReportsAllUnquotedStars(t *testing.T) {
+	const text = `version: 1
+# all of *.wikipedia.org
+rules:
+  - name: a
+    hosts:
+      - "*.quoted.org" # and not *.example.org
+      - *.wikipedia.org
+      - a.com
+      -  *wiki
+  - name: ü
+    hosts: ["*.", 'it''s', *]
+`
+	want := `policy.yaml:7:9: not YAML: a host that begins with "*" needs quotes
+policy.yaml:9:10: not YAML: a host that begins with "*" needs quotes
+policy.yaml:11:28: not YAML: a host that begins with "*" needs quotes`
+	_, err := policy.Parse("policy.yaml", []byte(text))
+	if err == nil || err.Error() != want {
+		t.Errorf("Parse = %v, want\n%s", err, want)
+	}
+	_, err = policy.Parse("policy.yaml", []byte("version: 1\nrules: [{name: a, hosts: [*wiki]}]"))
+	if want := `policy.yaml:2:27: not YAML: a host that begins with "*" needs quotes`; err == nil || err.Error() != want {
+		t.Errorf("Parse = %v, want %s", err, want)
+	}
+}
+
+func TestParseNamesThePlaceOfASyntaxError(t *testing.T) {
+	for text, want := range map[string]string{
+		"version: 1\nrules:\n\t- name: a":                           "p:3:1: not YAML",
+		"version: 1\nrules:\n  - name: a\n   hosts: [a.com]\n":      "p:4:4: not YAML",
+		"version: 1\nrules:\n  - name: 'a\n    hosts: [a.com]\n":    "p:5:1: not YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 3",
+		"version: 1\nrules:\n  - name: a\n    hosts: [a.com\n\n":    "p:6:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence that begins in line 4",
+		"version: 1\nrules:\n  - name: a: b\n    hosts: [a.com]\n":  "p:3:12: not YAML",
+		"version: 1\nrules: [{name: a, hosts: [a.com]}]\n}\nx: y\n": "p:3:1: not YAML",
+	} {
+		_, err := policy.Parse("p", []byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("Parse(%q) = %v, want %s", text, err, want)
+		}
 	}
 }

@@ -120,10 +120,7 @@ func textFault(text string) string {
 	if len(text) > 4*maxNameBytes {
 		return fmt.Sprintf("longer than %d bytes", 4*maxNameBytes)
 	}
-	if _, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-		return "an IP address is not a host name; this gateway goes by name only"
-	}
-	if _, err := netip.ParseAddrPort(text); err == nil {
+	if isAddress(text) {
 		return "an IP address is not a host name; this gateway goes by name only"
 	}
 	switch {
@@ -145,6 +142,16 @@ func textFault(text string) string {
 	return ""
 }
 
+// isAddress is true of an IP address, also with brackets or a port.
+func isAddress(text string) bool {
+	if text == "" || !isDigit(text[len(text)-1]) && !strings.Contains(text, ":") {
+		return false // told without the error that the parsers would make of each name
+	}
+	_, err := netip.ParseAddr(strings.Trim(text, "[]"))
+	_, portErr := netip.ParseAddrPort(text)
+	return err == nil || portErr == nil
+}
+
 // labelProfile converts one label as browsers do before a lookup.
 var labelProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))
 
@@ -158,7 +165,11 @@ func canonicalText(text string) (canonical, fault string) {
 	if text == "*." {
 		return text, "" // not "*" with a trailing dot
 	}
-	labels := strings.Split(strings.TrimSuffix(text, "."), ".")
+	text = strings.TrimSuffix(text, ".")
+	if isASCII(text) {
+		return strings.ToLower(text), ""
+	}
+	labels := strings.Split(text, ".")
 	for i, label := range labels {
 		if isASCII(label) {
 			labels[i] = strings.ToLower(label)

@@ -116,51 +116,77 @@ func (t *domainTable) longLabel(n *node) string {
 	return string(t.long[s.offset : s.offset+s.size])
 }
 
-// newDomainTable makes a table of what a policy has for domains, in which the
-// domains above each are also.
-func newDomainTable(domains map[string]*domainRules) domainTable {
+// domainList collects what a policy has for domains. A domain comes after all
+// domains above it.
+type domainList struct {
+	names  []string
+	rules  []domainRules
+	places map[string]int // in both
+}
+
+func newDomainList(domains int) domainList {
+	return domainList{make([]string, 0, domains), make([]domainRules, 0, domains), make(map[string]int, domains)}
+}
+
+// of returns what is collected for a domain; the pointer is valid until the
+// next call.
+func (l *domainList) of(domain string) *domainRules {
+	place, ok := l.places[domain]
+	if !ok {
+		if _, above, ok := strings.Cut(domain, "."); ok {
+			l.of(above).hasChildren = true
+		}
+		place = len(l.names)
+		l.names, l.rules = append(l.names, domain), append(l.rules, domainRules{})
+		l.places[domain] = place
+	}
+	return &l.rules[place]
+}
+
+// newDomainTable makes a table of a list.
+func newDomainTable(list domainList) domainTable {
 	b := tableBuilder{
-		domainTable: domainTable{nodes: make([]node, len(domains)*3/2+2), rules: make([]domainRules, 1)},
-		domains:     domains,
+		domainTable: domainTable{nodes: make([]node, len(list.names)*3/2+2), rules: make([]domainRules, 1)},
 		interned:    map[domainRules]uint32{},
 	}
-	for domain := range domains {
-		b.insert(domain)
+	for i, domain := range list.names {
+		b.insert(domain, list.rules[i])
 	}
 	return b.domainTable
 }
 
 type tableBuilder struct {
 	domainTable
-	domains  map[string]*domainRules
 	interned map[domainRules]uint32
 }
 
-// insert makes the nodes of a domain and of all domains above it, unless they
-// are there, and returns the index and the hash of the first.
-func (b *tableBuilder) insert(domain string) (uint32, uint64) {
-	if domain == "" {
-		return 0, 0
+// insert makes the node of a domain; those above it are there.
+func (b *tableBuilder) insert(domain string, rules domainRules) {
+	first, _, _ := strings.Cut(domain, ".")
+	parent, hash := uint32(0), uint64(0)
+	for end := len(domain); end > 0; {
+		start, code := labelBefore(domain, end)
+		hash = childHash(hash, code)
+		i, found := b.child(parent, hash, code, domain[start:end])
+		if !found {
+			b.nodes[i] = node{code: code, parent: parent, rules: b.keep(rules, code, first)}
+		}
+		parent, end = i, start-1
 	}
-	label, above, _ := strings.Cut(domain, ".")
-	parent, hash := b.insert(above)
-	_, code := labelBefore(label, len(label))
-	hash = childHash(hash, code)
-	i, found := b.child(parent, hash, code, label)
-	if found {
-		return i, hash
-	}
-	rules := *b.domains[domain]
-	if code >= longCodes {
+}
+
+// keep returns the index of the rules of a domain, of which label is the first.
+func (b *tableBuilder) keep(rules domainRules, code labelCode, label string) uint32 {
+	id, next := b.interned[rules], uint32(len(b.rules))
+	switch {
+	case code >= longCodes: // no other domain has its label
 		rules.label = span{uint32(len(b.long)), uint32(len(label))}
 		b.long = append(b.long, label...)
+	case id != 0:
+		return id
+	default:
+		b.interned[rules] = next
 	}
-	id, ok := b.interned[rules]
-	if !ok {
-		id = uint32(len(b.rules))
-		b.rules = append(b.rules, rules)
-		b.interned[rules] = id
-	}
-	b.nodes[i] = node{code: code, parent: parent, rules: id}
-	return i, hash
+	b.rules = append(b.rules, rules)
+	return next
 }

@@ -1,16 +1,15 @@
 package policy
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
-	yamlparser "github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 const (
@@ -25,9 +24,8 @@ type reader struct {
 	problems Problems
 }
 
-func (r *reader) add(node ast.Node, path, format string, args ...any) {
-	at := positionOf(node)
-	r.addAt(at, path, format, args...)
+func (r *reader) add(node *yaml.Node, path fieldPath, format string, args ...any) {
+	r.addAt(positionOf(node), path(), format, args...)
 }
 
 func (r *reader) addAt(at position, path, format string, args ...any) {
@@ -42,20 +40,11 @@ func (r *reader) addAt(at position, path, format string, args ...any) {
 	})
 }
 
-func positionOf(node ast.Node) position {
-	for mapping, ok := node.(*ast.MappingNode); ok && !mapping.IsFlowStyle && len(mapping.Values) > 0; {
-		return positionOf(mapping.Values[0].Key) // the node's own token is the first colon
-	}
-	if node == nil || node.GetToken() == nil || node.GetToken().Position == nil {
-		return position{1, 1}
-	}
-	at := node.GetToken().Position
-	return position{at.Line, at.Column}
-}
+func positionOf(node *yaml.Node) position { return position{max(node.Line, 1), max(node.Column, 1)} }
 
 // document returns the body of the only YAML document in data, or nil after
 // adding a problem.
-func (r *reader) document(data []byte) (body ast.Node) {
+func (r *reader) document(data []byte) (body *yaml.Node) {
 	start := position{1, 1}
 	defer func() {
 		// The YAML parser is not ours: its panic must not end the process.
@@ -68,42 +57,61 @@ func (r *reader) document(data []byte) (body ast.Node) {
 		r.addAt(start, "", "larger than %d bytes, or not UTF-8 text", maxFileBytes)
 		return nil
 	}
-	tokens := lexer.Tokenize(strings.TrimPrefix(string(data), "\ufeff"))
-	if t, fault := beyondBounds(tokens); fault != "" {
-		r.addAt(position{t.Position.Line, t.Position.Column}, "", "%s", fault)
-		return nil
-	}
-	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
-	if err != nil {
-		r.syntaxError(err)
-		return nil
-	}
-	for _, doc := range file.Docs {
-		switch {
-		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
-		case body != nil:
-			r.add(doc.Body, "", `second YAML document; put everything into one, without "---"`)
-			return nil
-		default:
-			body = doc.Body
-		}
-	}
-	if body == nil {
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	err := decoder.Decode(&first)
+	if errors.Is(err, io.EOF) || err == nil && isNull(first.Content[0]) {
 		r.addAt(start, "", `empty; a file starts with "version: 1"`)
+		return nil
 	}
-	return body
+	if err == nil {
+		err = decoder.Decode(&second)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return first.Content[0]
+	case err == nil:
+		r.add(second.Content[0], root, `second YAML document; put everything into one, without "---"`)
+	default:
+		r.syntaxError(data, err)
+	}
+	return nil
 }
 
-func (r *reader) syntaxError(err error) {
-	var syntax *yaml.SyntaxError
-	if !errors.As(err, &syntax) || syntax.Token == nil || syntax.Token.Position == nil {
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// What the YAML library says of an unquoted "*", which it takes for an alias,
+// and the first such in a line.
+var (
+	faultyAlias  = regexp.MustCompile(`unknown anchor|scanning an alias|alphabetic or numeric character`)
+	unquotedStar = regexp.MustCompile(`^(?:(?:[^#"'*]|"[^"]*"|'[^']*')*[\s,[{])?(\*)`)
+)
+
+// syntaxError adds a problem where the library found it; of unquoted stars, one
+// for each line that has one.
+func (r *reader) syntaxError(data []byte, err error) {
+	var syntax *yaml.LoadError
+	if !errors.As(err, &syntax) {
 		r.addAt(position{1, 1}, "", "not YAML: %v", err)
 		return
 	}
-	at := syntax.Token.Position
-	message := syntax.Message
-	if strings.Contains(message, "alias") || syntax.Token.PreviousType() == token.AliasType {
-		message += `; a host that begins with "*" needs quotes`
+	before := len(r.problems)
+	if faultyAlias.MatchString(err.Error()) {
+		n := 0
+		for line := range strings.Lines(string(data)) {
+			n++
+			if star := unquotedStar.FindStringSubmatchIndex(line); star != nil {
+				column := utf8.RuneCountInString(line[:star[2]]) + 1
+				r.addAt(position{n, column}, "", `not YAML: a host that begins with "*" needs quotes`)
+			}
+		}
 	}
-	r.addAt(position{at.Line, at.Column}, "", "not YAML: %s", message)
+	if len(r.problems) == before {
+		message := syntax.Message
+		if begun := syntax.ContextMark.Line; begun > 0 && begun < syntax.Mark.Line {
+			message += fmt.Sprintf(" %s that begins in line %d", syntax.ContextMsg, begun)
+		}
+		r.addAt(position{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}, "", "not YAML: %s", message)
+	}
 }

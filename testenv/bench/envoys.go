@@ -66,7 +66,7 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 			return nil, err
 		}
 		return bootstrap.YAML(bootstrap.Gateway(c, filepath.Join(w.dir, file)))
-	case legacy, article:
+	case legacy, terse, article:
 		return w.legacyConfig(p, s, c)
 	case limit:
 		return bootstrap.YAML(limitBootstrap(c))
@@ -85,8 +85,11 @@ func (w *world) legacyConfig(p *proxy, s setup, c bootstrap.Config) ([]byte, err
 			return nil, nil, err
 		}
 		b := bootstrap.Legacy(c, bootstrap.HostsOf(document))
-		if p.kind == article {
+		switch p.kind {
+		case article:
 			withDefaultCache(b)
+		case terse:
+			withoutOuterLog(b)
 		}
 		listeners, err := proto.Marshal(bootstrap.SplitListeners(b, filepath.Join(w.dir, file)))
 		return b, listeners, err

@@ -13,6 +13,7 @@ import (
 	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
 	setfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
 	snidfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/sni_dynamic_forward_proxy/v3"
+	tcpproxyv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/tcp_proxy/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
@@ -84,6 +85,16 @@ func withDefaultCache(b *bootstrapv3.Bootstrap) {
 	unpack(cluster.TypedConfig, config)
 	config.ClusterImplementationSpecifier = &dfpclusterv3.ClusterConfig_DnsCacheConfig{DnsCacheConfig: sni.DnsCacheConfig}
 	cluster.TypedConfig = pack(config)
+}
+
+// withoutOuterLog leaves the old chain the line that the article's EnvoyFilter
+// asks for, without the one that its Telemetry does.
+func withoutOuterLog(b *bootstrapv3.Bootstrap) {
+	filter := b.StaticResources.Listeners[0].FilterChains[0].Filters[0]
+	outer := &tcpproxyv3.TcpProxy{}
+	unpack(filter.GetTypedConfig(), outer)
+	outer.AccessLog = nil
+	filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(outer)}
 }
 
 // pack and unpack panic: the messages are made here or by package bootstrap.

@@ -70,14 +70,46 @@ func (r *run) growthOf(ctx context.Context, kind string, s setup) (err error) {
 		if err != nil {
 			return err
 		}
-		used, err := p.usage()
+		resident, err := p.settledMemory(ctx)
+		if err != nil {
+			return err
+		}
+		peak, err := p.peakMemory()
 		add("edit", "live edit, until the first connection by it", "ms", p, milliseconds(took))
-		add("resident-edited", "resident after connections and the edit", "MB", p, float64(used.resident)/1e6)
+		add("resident-edited", "resident after connections and the edit", "MB", p, float64(resident)/1e6)
+		add("resident-peak", "resident at the most, ever", "MB", p, float64(peak)/1e6)
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// settledMemory returns the resident bytes when no more have been given back
+// to the kernel for a while.
+func (p *proxy) settledMemory(ctx context.Context) (least int64, err error) {
+	unchanged := 0
+	err = waitFor(ctx, p.name+": its memory keeps shrinking", func() (bool, error) {
+		used, err := p.usage()
+		if unchanged++; least == 0 || used.resident < least {
+			least, unchanged = used.resident, 0
+		}
+		return unchanged > 100, err
+	})
+	return least, err
+}
+
+// peakMemory returns the most resident bytes that the processes ever had.
+func (p *proxy) peakMemory() (sum int64, err error) {
+	pids, err := p.processes()
+	for _, pid := range pids {
+		var kilobytes int64
+		if _, err := fmt.Sscan(proc(fmt.Sprintf("/proc/%d/status", pid), "VmHWM"), &kilobytes); err != nil {
+			return 0, fmt.Errorf("%s: VmHWM of process %d: %w", p.name, pid, err)
+		}
+		sum += kilobytes * 1024
+	}
+	return sum, err
 }
 
 // grouped writes n with commas.

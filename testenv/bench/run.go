@@ -43,7 +43,7 @@ var (
 	}
 	fullPlan = plan{
 		name:    "full",
-		proxies: []string{floor, limit, ours, unaided, legacy, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
+		proxies: []string{floor, limit, ours, unaided, legacy, terse, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
 		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 5, bulkBytes: 256 << 20,
 		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
 		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,
@@ -76,17 +76,28 @@ func (r *run) interleaved(ctx context.Context, what string, s setup, steps ...st
 	for generation := range r.plan.generations {
 		r.say("%s, %s: start %d of %d", what, s, generation+1, r.plan.generations)
 		err := r.withProxies(ctx, r.plan.proxies, s, func(proxies []*proxy) error {
-			if err := warmAll(ctx, proxies); err != nil {
+			if s.workers > 1 {
+				return takeSteps(ctx, proxies, s, steps)
+			}
+			together, err := apart(proxies)
+			if err != nil {
 				return err
 			}
-			for _, step := range steps {
-				if err := rounds(step.rounds, proxies, func(p *proxy) error { return step.do(ctx, p, s) }); err != nil {
-					return err
-				}
-			}
-			return nil
+			return errors.Join(takeSteps(ctx, proxies, s, steps), together())
 		})
 		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func takeSteps(ctx context.Context, proxies []*proxy, s setup, steps []step) error {
+	if err := warmAll(ctx, proxies); err != nil {
+		return err
+	}
+	for _, step := range steps {
+		if err := rounds(step.rounds, proxies, func(p *proxy) error { return step.do(ctx, p, s) }); err != nil {
 			return err
 		}
 	}

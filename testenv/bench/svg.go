@@ -19,7 +19,7 @@ const (
 
 // colours are told apart by most colour-blind readers (after Okabe and Ito).
 var colours = map[string]string{
-	floor: "#bbbbbb", limit: "#777777", ours: "#0072b2", unaided: "#56b4e9", legacy: "#d55e00", article: "#cc79a7",
+	floor: "#bbbbbb", limit: "#777777", ours: "#0072b2", unaided: "#56b4e9", legacy: "#d55e00", terse: "#f5b48a", article: "#cc79a7",
 	haproxy: "#009e73", nginx: "#e69f00",
 }
 

@@ -8,11 +8,15 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strings"
 	"testing"
 	"time"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
+	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	discoveryv3 "github.com/envoyproxy/go-control-plane/envoy/service/discovery/v3"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"wildcard-egress/bootstrap"
 	"wildcard-egress/testenv"
 )
 
@@ -116,22 +120,32 @@ func TestClusterIsRemovedMeanwhile(t *testing.T) {
 	env.WantAlive(t)
 }
 
-var clusterList = regexp.MustCompile(`(?s)  clusters:\n(.*?)\n(\w)`)
-
 // clustersFrom moves the bootstrap's clusters to a file that Envoy watches.
 func clustersFrom(file string) func([]byte) ([]byte, error) {
-	return func(bootstrap []byte) ([]byte, error) {
-		found := clusterList.FindSubmatchIndex(bootstrap)
-		if found == nil {
-			return nil, fmt.Errorf("no clusters in the bootstrap")
-		}
-		clusters := strings.ReplaceAll(string(bootstrap[found[2]:found[3]]), "  - name:",
-			"  - \"@type\": type.googleapis.com/envoy.config.cluster.v3.Cluster\n    name:")
-		if err := os.WriteFile(file, []byte("resources:\n"+clusters+"\n"), 0o600); err != nil {
+	return func(text []byte) ([]byte, error) {
+		b, response := &bootstrapv3.Bootstrap{}, &discoveryv3.DiscoveryResponse{}
+		if err := fromYAML(text, b); err != nil {
 			return nil, err
 		}
-		rest := append([]byte("dynamic_resources:\n  cds_config:\n    path_config_source: {path: "+file+"}\n"), bootstrap[found[4]:]...)
-		return append(bootstrap[:found[0]:found[0]], rest...), nil
+		for _, c := range b.StaticResources.Clusters {
+			cluster, err := anypb.New(c)
+			if err != nil {
+				return nil, err
+			}
+			response.Resources = append(response.Resources, cluster)
+		}
+		clusters, err := bootstrap.YAML(response)
+		if err != nil {
+			return nil, err
+		}
+		b.StaticResources.Clusters = nil
+		b.DynamicResources = &bootstrapv3.Bootstrap_DynamicResources{CdsConfig: &corev3.ConfigSource{
+			ConfigSourceSpecifier: &corev3.ConfigSource_PathConfigSource{PathConfigSource: &corev3.PathConfigSource{Path: file}},
+		}}
+		if err := os.WriteFile(file, clusters, 0o600); err != nil {
+			return nil, err
+		}
+		return bootstrap.YAML(b)
 	}
 }
 

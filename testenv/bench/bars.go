@@ -34,7 +34,7 @@ var bars = []bar{
 // barTable says which promises this run kept, of those that it measured.
 func (all figures) barTable() string {
 	var b strings.Builder
-	b.WriteString("| | bar | measured | |\n|---|---|---|---|\n")
+	b.WriteString("| | bar | measured | | floor is at |\n|---|---|---|---|---|\n")
 	for _, bar := range bars {
 		f := all.get(bar.figure)
 		if f == nil {
@@ -60,7 +60,11 @@ func (all figures) barTable() string {
 		if got.Median <= bar.most {
 			verdict = "kept"
 		}
-		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s | %s |\n", f.Section, f.Title, bar.column, limit, text, verdict)
+		least := ""
+		if x, ok := f.ratio(floor, bar.base); ok && bar.base != floor {
+			least = ratio(x.Median)
+		}
+		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s | %s | %s |\n", f.Section, f.Title, bar.column, limit, text, verdict, least)
 	}
 	return b.String()
 }

@@ -168,7 +168,7 @@ func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
 func (f *bootstrapFlags) hosts() (bootstrap.Hosts, error) {
 	data, err := os.ReadFile(f.policy)
 	if err != nil {
-		return bootstrap.Hosts{}, fmt.Errorf("--policy: %w", err)
+		return bootstrap.Hosts{}, fmt.Errorf("--policy: %w; name a file that you can read", err)
 	}
 	document, err := policy.Parse(f.policy, data)
 	if err != nil {

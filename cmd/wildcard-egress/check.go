@@ -31,7 +31,7 @@ in the gateway.
 
 The exit status is 0 when all are good, and 2 when one has mistakes or cannot
 be read.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: files("POLICY..."),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			results, err := checkFiles(cmd, files)
 			return errors.Join(output.print(cmd.OutOrStdout(), results, func(out io.Writer) {

@@ -46,7 +46,7 @@ every principal and port of their rules is tried, and one that no rule lists:
 Rules that only change their name or place change nothing.
 
 ` + exitStatuses,
-		Args: cobra.ExactArgs(2),
+		Args: files("OLD", "NEW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			old, err := readPolicy(cmd, args[0])
 			if err != nil {

@@ -35,7 +35,7 @@ read or has mistakes.`,
 		Example: `  wildcard-egress explain --server-name en.wikipedia.org policy.yaml
   wildcard-egress explain --server-name api.stripe.com --port 8443 \
     --principal spiffe://cluster.local/ns/payments/sa/api policy.yaml`,
-		Args: cobra.ExactArgs(1),
+		Args: files("POLICY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readPolicy(cmd, args[0])
 			if err != nil {

@@ -108,7 +108,7 @@ func inspectFile(stdin io.Reader, file string, limit int) (inspection, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return inspection{}, err
+			return inspection{}, unreadable(err)
 		}
 		defer f.Close()
 		in = f

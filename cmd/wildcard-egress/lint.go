@@ -23,7 +23,7 @@ func newLintCommand() *cobra.Command {
   never_decides  a rule or host for which another rule always decides
 
 ` + exitStatuses,
-		Args: cobra.ExactArgs(1),
+		Args: files("POLICY"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := readPolicy(cmd, args[0])
 			if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,24 @@ func (o *outputFlag) print(out io.Writer, value any, text func(io.Writer)) error
 	return encoder.Encode(value)
 }
 
+// files demands as many arguments as names, which are those in the usage line;
+// of the last one more if it ends in "...".
+func files(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		more := strings.HasSuffix(names[len(names)-1], "...")
+		if len(args) == len(names) || more && len(args) > len(names) {
+			return nil
+		}
+		return fmt.Errorf("%s: %d files given; name %s, or - for standard input (see --help)",
+			cmd.Name(), len(args), strings.Join(names, " and "))
+	}
+}
+
+// unreadable says how to mend what keeps a file from being read.
+func unreadable(err error) error {
+	return fmt.Errorf("%w; name a file that you can read, or - for standard input", err)
+}
+
 // readFile reads a file, or the command's standard input if it is "-", and
 // returns the name to show for it.
 func readFile(cmd *cobra.Command, file string) (name string, data []byte, err error) {
@@ -59,7 +78,9 @@ func readFile(cmd *cobra.Command, file string) (name string, data []byte, err er
 		data, err = io.ReadAll(cmd.InOrStdin())
 		return "stdin", data, err
 	}
-	data, err = os.ReadFile(file)
+	if data, err = os.ReadFile(file); err != nil {
+		err = unreadable(err)
+	}
 	return file, data, err
 }
 

@@ -44,7 +44,7 @@ func newTestCommand() *cobra.Command {
 
 The exit status is 0 when all cases pass, 1 when one fails, and 2 when a file
 cannot be read or has mistakes.`,
-		Args: cobra.ExactArgs(2),
+		Args: files("POLICY", "CASES"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			trial, file, err := tryFile(cmd, args[0], args[1])
 			if err != nil {

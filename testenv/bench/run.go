@@ -44,7 +44,7 @@ var (
 	fullPlan = plan{
 		name:    "full",
 		proxies: []string{floor, limit, ours, unaided, legacy, terse, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
-		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 5, bulkBytes: 256 << 20,
+		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 10, bulkBytes: 256 << 20,
 		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
 		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,
 	}
@@ -69,21 +69,18 @@ func (r *run) say(format string, args ...any) {
 type step struct {
 	rounds int // in each generation
 	do     func(context.Context, *proxy, setup) error
+	apart  bool // of one worker: the proxies have a CPU of their own
 }
 
-// interleaved takes each step in rounds of all proxies.
-func (r *run) interleaved(ctx context.Context, what string, s setup, steps ...step) error {
+// interleaved takes a step in rounds of all proxies.
+func (r *run) interleaved(ctx context.Context, what string, s setup, next step) error {
 	for generation := range r.plan.generations {
 		r.say("%s, %s: start %d of %d", what, s, generation+1, r.plan.generations)
 		err := r.withProxies(ctx, r.plan.proxies, s, func(proxies []*proxy) error {
-			if s.workers > 1 {
-				return takeSteps(ctx, proxies, s, steps)
-			}
-			together, err := apart(proxies)
-			if err != nil {
+			if err := warmAll(ctx, proxies); err != nil {
 				return err
 			}
-			return errors.Join(takeSteps(ctx, proxies, s, steps), together())
+			return take(ctx, proxies, s, next)
 		})
 		if err != nil {
 			return err
@@ -92,16 +89,18 @@ func (r *run) interleaved(ctx context.Context, what string, s setup, steps ...st
 	return nil
 }
 
-func takeSteps(ctx context.Context, proxies []*proxy, s setup, steps []step) error {
-	if err := warmAll(ctx, proxies); err != nil {
+func take(ctx context.Context, proxies []*proxy, s setup, next step) error {
+	do := func() error {
+		return rounds(next.rounds, proxies, func(p *proxy) error { return next.do(ctx, p, s) })
+	}
+	if !next.apart || s.workers > 1 {
+		return do()
+	}
+	together, err := apart(proxies)
+	if err != nil {
 		return err
 	}
-	for _, step := range steps {
-		if err := rounds(step.rounds, proxies, func(p *proxy) error { return step.do(ctx, p, s) }); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(do(), together())
 }
 
 // rounds calls do for each proxy in n rounds; each is the first in turn.

@@ -25,7 +25,6 @@ var commonFields = logFields{
 	"upstream_host":                       "%UPSTREAM_HOST%",
 	"upstream_transport_failure_reason":   "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
 	"response_flags":                      "%RESPONSE_FLAGS%",
-	"response_code_details":               "%RESPONSE_CODE_DETAILS%",
 	"connection_termination_details":      "%CONNECTION_TERMINATION_DETAILS%",
 	"bytes_received":                      "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
 	"bytes_sent":                          "%DOWNSTREAM_WIRE_BYTES_SENT%",
@@ -48,10 +47,11 @@ var decisionFields = logFields{
 }
 
 // sniFields are what a proxy knows that chooses by the server name alone.
-// filter_chain_name is null where none matched.
+// filter_chain_name is null where none matched, and response_code_details says so.
 var sniFields = logFields{
-	"server_name":       "%REQUESTED_SERVER_NAME%",
-	"filter_chain_name": "%FILTER_CHAIN_NAME%",
+	"server_name":           "%REQUESTED_SERVER_NAME%",
+	"filter_chain_name":     "%FILTER_CHAIN_NAME%",
+	"response_code_details": "%RESPONSE_CODE_DETAILS%",
 }
 
 // meshFields are those of the line that Istio's proxies write where the mesh

@@ -37,14 +37,14 @@ var (
 	shortPlan = plan{
 		name:    "short",
 		proxies: []string{floor, limit, ours, legacy}, generations: 3, rounds: 20, connections: 80, clients: 4, workers: []int{1},
-		rate: 200, latencyRounds: 2, latencyTime: time.Second, bulkRounds: 3, bulkBytes: 128 << 20,
+		rate: 200, latencyRounds: 2, latencyTime: time.Second, bulkRounds: 6, bulkBytes: 64 << 20,
 		idleConnections: 1000, idleRounds: 2, freshRounds: 5, freshNames: 200, editRounds: 1,
 		sizes: []int{10, 100_000}, growthStarts: 1,
 	}
 	fullPlan = plan{
 		name:    "full",
-		proxies: []string{floor, limit, ours, unaided, legacy, terse, haproxy, nginx}, generations: 4, rounds: 30, connections: 80, clients: 4, workers: []int{1, 2},
-		rate: 200, latencyRounds: 5, latencyTime: 1500 * time.Millisecond, bulkRounds: 10, bulkBytes: 256 << 20,
+		proxies: []string{floor, limit, ours, unaided, legacy, terse, haproxy, nginx}, generations: 6, rounds: 20, connections: 80, clients: 4, workers: []int{1, 2},
+		rate: 200, latencyRounds: 4, latencyTime: 1500 * time.Millisecond, bulkRounds: 25, bulkBytes: 64 << 20,
 		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
 		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,
 	}

@@ -46,9 +46,10 @@ func main() {
 	}
 	if err != nil {
 		if ctx.Err() != nil {
-			err = errors.New("interrupted; all is stopped, nothing is written")
+			err = errors.New("interrupted; all is stopped, no page is written")
 		}
 		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Print(r.figures.markdown(nil)) // what was measured until then
 		os.Exit(1)
 	}
 	fmt.Print(r.figures.markdown(nil), "\n", r.figures.barTable())

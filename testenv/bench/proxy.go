@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 	"time"
 
@@ -71,6 +72,9 @@ func (p *proxy) usage() (usage, error) {
 	var sum usage
 	for _, pid := range pids {
 		u, err := testenv.ProcessUsage(pid)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // ended since, as an old worker of nginx does after a reload
+		}
 		if err != nil {
 			return usage{}, fmt.Errorf("%s: %w", p.name, err)
 		}

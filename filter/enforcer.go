@@ -18,8 +18,8 @@ type Enforcer struct {
 	// Newest returns the policy that tracked connections must satisfy to live
 	// on. It is Policy's, but for a configuration that a newer one has replaced.
 	Newest func() *policy.Policy
-	// Lineage is what NewestOf is asked for by LabelRequest.
-	Lineage uint32
+	// ID is what ParseLabel gives back for the connections of this Enforcer.
+	ID uint32
 	// UpstreamPort is dialled instead of the rule's port if it is not 0: for
 	// trials on a machine where port 443 is not to be had.
 	UpstreamPort uint16

@@ -146,7 +146,7 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 		return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
 	}
 	if d.CloseOnRevoke {
-		if !f.conn.Track(label(f.enforcer.Lineage, r.Request)) {
+		if !f.conn.Track(label(f.enforcer.ID, r.Request)) {
 			return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
 		}
 		// A policy that came since may have looked at the tracked connections

@@ -194,16 +194,16 @@ func TestClientThatLeavesIsReported(t *testing.T) {
 func TestTrackedConnectionAnswersToTheNewestPolicy(t *testing.T) {
 	const closing = "version: 1\nrules: [{name: a, hosts: [a.example.com], on_revoke: close}]"
 	e := enforcer(t, closing)
-	e.Lineage = 7
+	e.ID = 7
 	c := connection{uriSANs: []string{"spiffe://td/ns/x/sa/y"}}
 	feed(e.NewFilter(&c), &c, false, hello("a.example.com"))
 	if len(c.tracked) != 1 {
 		t.Fatalf("tracked %q, want one label", c.tracked)
 	}
-	lineage, request, ok := filter.ParseLabel([]byte(c.tracked[0]))
+	id, request, ok := filter.ParseLabel([]byte(c.tracked[0]))
 	want := policy.Request{ServerName: "a.example.com", Principal: "spiffe://td/ns/x/sa/y"}
-	if lineage != 7 || request != want || !ok {
-		t.Errorf("ParseLabel(%q) = %d, %v, %v; want 7, %v, true", c.tracked[0], lineage, request, ok, want)
+	if id != 7 || request != want || !ok {
+		t.Errorf("ParseLabel(%q) = %d, %v, %v; want 7, %v, true", c.tracked[0], id, request, ok, want)
 	}
 
 	// The policy changed between the decision and the tracking.

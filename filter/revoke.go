@@ -12,21 +12,21 @@ import (
 
 // label is what a tracked connection is known by: enough to decide again. None
 // of its parts can hold a NUL: a canonical name, printable ASCII, numbers.
-func label(lineage uint32, r policy.Request) string {
-	return strings.Join([]string{strconv.FormatUint(uint64(lineage), 10), r.ServerName, r.Principal,
+func label(id uint32, r policy.Request) string {
+	return strings.Join([]string{strconv.FormatUint(uint64(id), 10), r.ServerName, r.Principal,
 		strconv.Itoa(int(r.Port))}, "\x00")
 }
 
-// ParseLabel returns what a tracked connection asked for, and the lineage of
-// its policy (Enforcer.Lineage). ok is false for any other text.
-func ParseLabel(text []byte) (lineage uint32, r policy.Request, ok bool) {
+// ParseLabel returns what a tracked connection asked for, and of which Enforcer
+// (its ID). ok is false for any other text.
+func ParseLabel(text []byte) (id uint32, r policy.Request, ok bool) {
 	parts := strings.Split(string(text), "\x00")
 	if len(parts) != 4 {
 		return 0, policy.Request{}, false
 	}
-	id, idErr := strconv.ParseUint(parts[0], 10, 32)
+	number, idErr := strconv.ParseUint(parts[0], 10, 32)
 	port, portErr := strconv.ParseUint(parts[3], 10, 16)
-	return uint32(id), policy.Request{ServerName: parts[1], Principal: parts[2], Port: uint16(port)},
+	return uint32(number), policy.Request{ServerName: parts[1], Principal: parts[2], Port: uint16(port)},
 		idErr == nil && portErr == nil
 }
 

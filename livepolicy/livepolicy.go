@@ -16,8 +16,6 @@ import (
 // configurations with one filter_name. All its methods may be called by any
 // thread; Newest, which has no lock, by the workers too.
 type Lineage struct {
-	// ID numbers the lineage within the process, from 1.
-	ID uint32
 	// Name is the file or the filter_name.
 	Name string
 
@@ -27,7 +25,7 @@ type Lineage struct {
 	inForce  compiled
 	loadedAt time.Time
 	problem  error
-	pinned   []*Use // the inline configurations that live and have a policy, oldest first
+	settled  []*Use // the inline configurations that live, came to stay and have a policy, oldest first
 
 	users int           // guarded by the registry
 	begin sync.Once     // the first load of a file
@@ -36,10 +34,15 @@ type Lineage struct {
 
 // Use is what one configuration has of a lineage.
 type Use struct {
+	// ID numbers the configuration within the process, from 1.
+	ID      uint32
 	Lineage *Lineage
 
-	inline bool
-	pinned compiled // of an inline configuration: its own policy, or the last good one
+	// Of an inline configuration:
+	inline  bool
+	pinned  compiled // its own policy, or the last good one
+	problem error    // why that is not its own
+	settled atomic.Bool
 }
 
 // Policy is what the configuration enforces; nil, which denies everything,
@@ -47,6 +50,16 @@ type Use struct {
 // keeps its own. No lock.
 func (u *Use) Policy() *policy.Policy {
 	if u.inline {
+		return u.pinned.policy
+	}
+	return u.Lineage.Newest()
+}
+
+// Newest is the policy that the connections of the configuration must satisfy
+// to live on: the newest of the lineage, unless the configuration is newer and
+// not settled yet. Nil denies everything. No lock.
+func (u *Use) Newest() *policy.Policy {
+	if u.inline && !u.settled.Load() {
 		return u.pinned.policy
 	}
 	return u.Lineage.Newest()
@@ -110,25 +123,36 @@ func (l *Lineage) refuse(problem error) Change {
 	return Change{Lineage: l, Status: l.statusLocked(), Refused: problem}
 }
 
-// pin gives an inline configuration the policy that is in force now.
-func (l *Lineage) pin(u *Use) {
+func (l *Lineage) lastGood() compiled {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	u.inline, u.pinned = true, l.inForce
-	if u.pinned.policy != nil {
-		l.pinned = append(l.pinned, u)
-	}
+	return l.inForce
 }
 
-// unpin ends an inline configuration. If it was the newest while an older one
-// lives on, Envoy has refused what it stood in, and the older one counts again.
-func (l *Lineage) unpin(u *Use) Change {
+// settle puts the policy of an inline configuration in force.
+func (l *Lineage) settle(u *Use) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.pinned = slices.DeleteFunc(l.pinned, func(other *Use) bool { return other == u })
+	l.problem = u.problem
 	changed := false
-	if n := len(l.pinned); n > 0 {
-		changed = l.putLocked(l.pinned[n-1].pinned)
+	if u.pinned.policy != nil {
+		l.settled = append(l.settled, u)
+		changed = l.putLocked(u.pinned)
+	}
+	u.settled.Store(true)
+	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
+}
+
+// unsettle ends an inline configuration. If its policy was the newest while an
+// older configuration lives on, Envoy has given up the listener that it stood
+// in, such as one that never became warm, and the older one counts again.
+func (l *Lineage) unsettle(u *Use) Change {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.settled = slices.DeleteFunc(l.settled, func(other *Use) bool { return other == u })
+	changed := false
+	if n := len(l.settled); n > 0 {
+		changed = l.putLocked(l.settled[n-1].pinned)
 	}
 	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
 }

@@ -79,20 +79,27 @@ func allows(p *policy.Policy, serverName string) bool {
 	return p.Decide(policy.Request{ServerName: serverName}).Action == policy.Allow
 }
 
+// settled is an inline configuration that Envoy has accepted.
+func settled(r *livepolicy.Registry, filterName, data string) *livepolicy.Use {
+	u := r.Inline(filterName, []byte(data))
+	r.Settle(u)
+	return u
+}
+
 func TestInlineConfigurationsEnforceTheirOwnPolicy(t *testing.T) {
 	var n news
 	r := n.registry(t)
-	one, two := r.Inline("egress", []byte(rules(1))), r.Inline("egress", []byte(rules(2)))
+	one, two := settled(r, "egress", rules(1)), settled(r, "egress", rules(2))
 	if one.Lineage != two.Lineage {
 		t.Fatal("two configurations with one filter_name have two lineages")
 	}
 	if allows(one.Policy(), "h1.example.com") || !allows(two.Policy(), "h1.example.com") {
 		t.Error("a configuration does not enforce its own policy")
 	}
-	if newest, ok := r.Newest(one.Lineage.ID); !ok || newest != two.Policy() {
-		t.Error("the newest policy of the lineage is not that of its newest configuration")
+	if newest, ok := r.Newest(one.ID); !ok || newest != two.Policy() {
+		t.Error("connections of the older configuration need not satisfy the newer one's policy")
 	}
-	if other := r.Inline("other", []byte(rules(3))); other.Lineage.ID == one.Lineage.ID {
+	if other := settled(r, "other", rules(3)); other.Lineage == one.Lineage {
 		t.Error("another filter_name has the same lineage")
 	}
 	if got := n.told(); got != "1 2 3" {
@@ -102,9 +109,11 @@ func TestInlineConfigurationsEnforceTheirOwnPolicy(t *testing.T) {
 
 func TestBrokenInlinePolicyKeepsTheLastGoodOne(t *testing.T) {
 	for name, breakIt := range map[string]func(*livepolicy.Registry) *livepolicy.Use{
-		"a mistake in the policy": func(r *livepolicy.Registry) *livepolicy.Use { return r.Inline("egress", []byte(broken)) },
+		"a mistake in the policy": func(r *livepolicy.Registry) *livepolicy.Use { return settled(r, "egress", broken) },
 		"no policy at all": func(r *livepolicy.Registry) *livepolicy.Use {
-			return r.Unreadable("egress", fmt.Errorf("filter_config: no policy"))
+			u := r.Unreadable("egress", fmt.Errorf("filter_config: no policy"))
+			r.Settle(u)
+			return u
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -113,7 +122,7 @@ func TestBrokenInlinePolicyKeepsTheLastGoodOne(t *testing.T) {
 			if u := breakIt(r); u.Policy() != nil || u.Lineage.Status().Problem == nil {
 				t.Error("at start: want no policy, and why")
 			}
-			good := r.Inline("egress", []byte(rules(2)))
+			good := settled(r, "egress", rules(2))
 			kept := breakIt(r)
 			if kept.Policy() != good.Policy() {
 				t.Error("the last good policy is not enforced")
@@ -125,10 +134,10 @@ func TestBrokenInlinePolicyKeepsTheLastGoodOne(t *testing.T) {
 			if s := kept.Lineage.Status(); s.Rules != 2 || s.Problem == nil || s.Version == 0 {
 				t.Errorf("status %+v, want the last good policy's and the problem", s)
 			}
-			if u := r.Inline("egress", []byte(rules(3))); u.Lineage.Status().Problem != nil || u.Lineage.Status().Rules != 3 {
+			if u := settled(r, "egress", rules(3)); u.Lineage.Status().Problem != nil || u.Lineage.Status().Rules != 3 {
 				t.Errorf("status %+v after the repair", u.Lineage.Status())
 			}
-			if got := n.told(); got != "refused 2 refused 3" {
+			if got := n.told(); got != "refused same 2 refused same 3" {
 				t.Errorf("told %q", got)
 			}
 		})
@@ -137,19 +146,39 @@ func TestBrokenInlinePolicyKeepsTheLastGoodOne(t *testing.T) {
 
 // Envoy makes the filters of a listener update before it knows whether it can
 // have the listener.
-func TestPolicyOfARefusedListenerUpdateIsTakenBack(t *testing.T) {
+func TestPolicyOfARefusedListenerUpdateConcernsNobody(t *testing.T) {
 	var n news
 	r := n.registry(t)
-	first := r.Inline("egress", []byte(rules(1)))
-	middle := r.Inline("egress", []byte(rules(2)))
-	again := r.Inline("egress", []byte(rules(1)))
+	old := settled(r, "egress", rules(1))
+	refused := r.Inline("egress", []byte(rules(2)))
+	for who, want := range map[*livepolicy.Use]*livepolicy.Use{old: old, refused: refused} {
+		if newest, ok := r.Newest(who.ID); !ok || newest != want.Policy() || who.Newest() != newest {
+			t.Errorf("configuration %d must satisfy another one's policy before it is known whether that stays", who.ID)
+		}
+	}
+	r.Release(refused)
+	if s := old.Lineage.Status(); s.Rules != 1 || old.Newest() != old.Policy() {
+		t.Errorf("status %+v, want that of the old policy", s)
+	}
+	if got := n.told(); got != "1" {
+		t.Errorf("told %q", got)
+	}
+}
+
+// Envoy gives up a listener that is warming when the next update comes.
+func TestPolicyOfAListenerGivenUpIsTakenBack(t *testing.T) {
+	var n news
+	r := n.registry(t)
+	first := settled(r, "egress", rules(1))
+	middle := settled(r, "egress", rules(2))
+	again := settled(r, "egress", rules(1))
 	r.Release(first) // drained: nothing changes
-	if again.Lineage.Newest() != again.Policy() {
+	if again.Newest() != again.Policy() {
 		t.Error("the end of the oldest configuration changed the policy")
 	}
-	r.Release(again) // refused
-	if middle.Lineage.Newest() != middle.Policy() {
-		t.Error("a policy that Envoy refused is still the newest")
+	r.Release(again) // given up
+	if middle.Newest() != middle.Policy() {
+		t.Error("a policy of a listener that Envoy gave up is still the newest")
 	}
 	r.Release(middle)
 	if u := r.Inline("egress", []byte(broken)); u.Policy() == nil || u.Lineage.Status().Rules != 2 {
@@ -173,10 +202,10 @@ func TestConfigurationsMayEndWithinOnChange(t *testing.T) {
 		}
 		ending = nil
 	}
-	one, two := r.Inline("egress", []byte(rules(1))), r.Inline("egress", []byte(rules(2)))
+	one, two := settled(&r, "egress", rules(1)), settled(&r, "egress", rules(2))
 	ending = []*livepolicy.Use{two, r.File(t.TempDir() + "/missing.yaml")}
-	r.Inline("other", []byte(rules(3)))
-	if one.Lineage.Newest() != one.Policy() {
+	settled(&r, "other", rules(3))
+	if one.Newest() != one.Policy() {
 		t.Error("the end within OnChange was lost")
 	}
 	if told != 5 {
@@ -190,8 +219,8 @@ func TestPanicInOnChangeIsReportedAndStopsNothing(t *testing.T) {
 		OnChange: func(livepolicy.Change) { calls++; panic("a bug") },
 		OnPanic:  func(any) { panics++ },
 	}
-	r.Inline("egress", []byte(rules(1)))
-	if u := r.Inline("egress", []byte(rules(2))); u.Policy() == nil || panics != 2 || calls != 2 {
+	settled(&r, "egress", rules(1))
+	if u := settled(&r, "egress", rules(2)); u.Policy() == nil || panics != 2 || calls != 2 {
 		t.Errorf("policy %v, %d panics reported of %d; want a policy and 2", u.Policy(), panics, calls)
 	}
 }

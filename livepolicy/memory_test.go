@@ -18,7 +18,7 @@ func TestSameContentIsCompiledOnce(t *testing.T) {
 	write(t, path, rules(2))
 	file := r.File(path)
 	defer r.Release(file)
-	for _, u := range []*livepolicy.Use{r.Inline("a", []byte(rules(2))), r.Inline("a", []byte(rules(2))), r.Inline("b", []byte(rules(2)))} {
+	for _, u := range []*livepolicy.Use{settled(r, "a", rules(2)), settled(r, "a", rules(2)), settled(r, "b", rules(2))} {
 		if u.Policy() != file.Policy() {
 			t.Error("the same content was compiled again")
 		}
@@ -30,9 +30,9 @@ func TestSameContentIsCompiledOnce(t *testing.T) {
 
 func TestPolicyIsFreedWithItsLastConfiguration(t *testing.T) {
 	r := (&news{}).registry(t)
-	old := r.Inline("egress", []byte(rules(2)))
+	old := settled(r, "egress", rules(2))
 	known := weak.Make(old.Policy())
-	r.Inline("egress", []byte(rules(3)))
+	settled(r, "egress", rules(3))
 	runtime.GC()
 	if known.Value() == nil {
 		t.Fatal("freed while a configuration has it")
@@ -57,8 +57,8 @@ func TestEndOfTheLastUseEndsTheWatching(t *testing.T) {
 	r.Release(two)
 	soon(t, "no goroutine is left", func() bool { return runtime.NumGoroutine() <= before })
 	soon(t, "no inotify instance is left", func() bool { return inotifyInstances(t) == 0 })
-	if _, ok := r.Newest(one.Lineage.ID); ok {
-		t.Error("the lineage is still known")
+	if _, ok := r.Newest(two.ID); ok {
+		t.Error("the use is still known")
 	}
 	third := r.File(path)
 	defer r.Release(third)
@@ -94,11 +94,11 @@ func TestManyThreadsAtOnce(t *testing.T) {
 		running.Go(func() {
 			for i := range 50 {
 				file := r.File(path)
-				inline := r.Inline(fmt.Sprint("egress", thread%2), []byte(rules(1+i%3)))
+				inline := settled(&r, fmt.Sprint("egress", thread%2), rules(1+i%3))
 				if file.Policy() == nil || inline.Policy() == nil {
 					t.Error("no policy")
 				}
-				r.Newest(file.Lineage.ID)
+				r.Newest(inline.ID)
 				r.Release(inline)
 				r.Release(file)
 			}

@@ -21,14 +21,16 @@ type Registry struct {
 
 	mu       sync.Mutex // the fields below
 	lineages map[string]*Lineage
+	uses     map[uint32]*Use
 	ids      uint32
 	untold   []Change
 	telling  bool
 }
 
-// Inline puts the policy in force that stands in a configuration with this
-// filter_name. When it has mistakes, the configuration must enforce the last
-// good one of the same name instead, if there is one: that is Use.Policy.
+// Inline takes the policy that stands in a configuration with this filter_name.
+// When it has mistakes, the configuration must enforce the last good one of the
+// same name instead, if there is one: that is Use.Policy. Connections of older
+// configurations hear of it only with Settle.
 func (r *Registry) Inline(filterName string, data []byte) *Use {
 	c, problem := r.cache.compile("filter_config", data)
 	return r.inline(filterName, c, problem)
@@ -40,57 +42,67 @@ func (r *Registry) Unreadable(filterName string, problem error) *Use {
 }
 
 func (r *Registry) inline(filterName string, c compiled, problem error) *Use {
-	u := &Use{Lineage: r.lineage("filter_name " + filterName)}
-	change := Change{}
+	u := r.use("filter_name " + filterName)
+	u.inline, u.pinned, u.problem = true, c, problem
 	if problem != nil {
-		change = u.Lineage.refuse(problem)
-	} else {
-		change = u.Lineage.accept(c)
+		u.pinned = u.Lineage.lastGood()
+		r.tell(u.Lineage.refuse(problem))
 	}
-	u.Lineage.pin(u)
-	r.tell(change)
 	return u
+}
+
+// Settle puts the policy of an inline configuration in force for the lineage.
+// Call it once Envoy has accepted what the configuration stands in: it makes
+// the filters of a listener before it knows whether it can have the listener.
+func (r *Registry) Settle(u *Use) {
+	if u.inline {
+		r.tell(u.Lineage.settle(u))
+	}
 }
 
 // File loads a file if it is new to the process, and watches it until its last
 // user calls Release. It may become good later: see Lineage.Status.
 func (r *Registry) File(path string) *Use {
-	l := r.lineage(path)
+	u := r.use(path)
+	l := u.Lineage
 	l.begin.Do(func() {
 		w := &watch{registry: r, lineage: l, path: path}
 		w.update()
 		go w.run(l.done)
 	})
-	return &Use{Lineage: l}
+	return u
 }
 
-// lineage finds or makes the lineage of a name, with one more user.
-func (r *Registry) lineage(name string) *Lineage {
+// use makes a use of the lineage of a name, and that if it is new.
+func (r *Registry) use(name string) *Use {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.uses == nil {
+		r.lineages, r.uses = map[string]*Lineage{}, map[uint32]*Use{}
+	}
 	l := r.lineages[name]
 	if l == nil {
-		r.ids++
-		l = &Lineage{ID: r.ids, Name: name, done: make(chan struct{})}
-		if r.lineages == nil {
-			r.lineages = map[string]*Lineage{}
-		}
+		l = &Lineage{Name: name, done: make(chan struct{})}
 		r.lineages[name] = l
 	}
 	l.users++
-	return l
+	r.ids++
+	u := &Use{ID: r.ids, Lineage: l}
+	r.uses[u.ID] = u
+	return u
 }
 
 // Release ends a use; call it once. An inline lineage is kept: the last good
 // policy of a filter_name must outlive a moment without configurations.
 func (r *Registry) Release(u *Use) {
 	if u.inline {
-		if change := u.Lineage.unpin(u); change.Changed {
+		if change := u.Lineage.unsettle(u); change.Changed {
 			r.tell(change)
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	delete(r.uses, u.ID)
 	u.Lineage.users--
 	if !u.inline && u.Lineage.users == 0 {
 		close(u.Lineage.done)
@@ -98,17 +110,15 @@ func (r *Registry) Release(u *Use) {
 	}
 }
 
-// Newest is the newest policy of the lineage with this ID; ok is false when
-// there is no such lineage.
+// Newest is Use.Newest of the use with this ID; ok is false when it has ended.
 func (r *Registry) Newest(id uint32) (p *policy.Policy, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, l := range r.lineages {
-		if l.ID == id {
-			return l.Newest(), true
-		}
+	u, ok := r.uses[id]
+	if !ok {
+		return nil, false
 	}
-	return nil, false
+	return u.Newest(), true
 }
 
 // tell hands a change to OnChange, unless a thread is in there: then that one

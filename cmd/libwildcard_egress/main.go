@@ -48,10 +48,13 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		module.policies.Release(f.use)
 		return nil, fmt.Errorf("require_policy_at_start: %w", f.use.Lineage.Status().Problem)
 	}
-	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, Lineage: f.use.Lineage.ID,
-		Policy: f.use.Policy, Newest: f.use.Lineage.Newest}
+	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
+		Policy: f.use.Policy, Newest: f.use.Newest}
 	host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	module.add(f)
+	// By then Envoy has made up its mind about what the configuration stands in;
+	// if it has refused that, the task is gone with the configuration.
+	host.OnMain(func() { module.policies.Settle(f.use) })
 	return f, nil
 }
 

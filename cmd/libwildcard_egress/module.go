@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"sync"
-	"time"
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
@@ -15,10 +14,6 @@ import (
 
 // module is what all filter_configs of this Envoy share.
 var module = newShared()
-
-// revokeDelay is for listener updates that Envoy refuses: a new policy that
-// stands in one is taken back right after it has come.
-const revokeDelay = 100 * time.Millisecond
 
 type shared struct {
 	policies livepolicy.Registry
@@ -41,7 +36,6 @@ func newShared() *shared {
 	s.policies.OnPanic = s.panicked
 	go func() {
 		for range s.revoke {
-			time.Sleep(revokeDelay)
 			s.revokeDoomed()
 		}
 	}()
@@ -126,11 +120,11 @@ func (s *shared) revokeDoomed() {
 	}()
 	envoy.Fault("revoke_doomed")
 	closed := envoy.Revoke(func(label []byte) bool {
-		lineage, request, ok := filter.ParseLabel(label)
+		id, request, ok := filter.ParseLabel(label)
 		if !ok {
 			return true
 		}
-		newest, ok := s.policies.Newest(lineage)
+		newest, ok := s.policies.Newest(id)
 		return ok && newest.Decide(request).Action != policy.Allow
 	})
 	if closed > 0 {

@@ -7,6 +7,8 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	filelogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"wildcard-egress/filter"
 )
 
 // logFields is an access log line: JSON keys, and Envoy's command operators
@@ -34,14 +36,14 @@ var commonFields = logFields{
 // decisionFields are what the filter of this project says of a connection, and
 // what the outer mTLS says. requested_server_name is the outer one.
 var decisionFields = logFields{
-	"principal":               said("principal"),
-	"server_name":             said("server_name"),
-	"decision":                said("decision"),
-	"rule":                    said("rule"),
-	"reason":                  said("reason"),
-	"detail":                  said("detail"),
-	"shadow_rule":             said("shadow_rule"),
-	"shadow_decision":         said("shadow_decision"),
+	"principal":               said(filter.PrincipalKey),
+	"server_name":             said(filter.ServerNameKey),
+	"decision":                said(filter.DecisionKey),
+	"rule":                    said(filter.RuleKey),
+	"reason":                  said(filter.ReasonKey),
+	"detail":                  said(filter.DetailKey),
+	"shadow_rule":             said(filter.ShadowRuleKey),
+	"shadow_decision":         said(filter.ShadowDecisionKey),
 	"downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",
 	"requested_server_name":   "%REQUESTED_SERVER_NAME%",
 }
@@ -67,9 +69,8 @@ var meshFields = []string{
 	"%DOWNSTREAM_REMOTE_ADDRESS%", "%REQUESTED_SERVER_NAME%", "%ROUTE_NAME%",
 }
 
-// said is what the filter of this project says under a key (filter.DecisionKey
-// and the others).
-func said(key string) string { return "%FILTER_STATE(" + ModuleName + "." + key + ":PLAIN)%" }
+// said is what the filter of this project says under a key.
+func said(key string) string { return "%FILTER_STATE(" + key + ":PLAIN)%" }
 
 // GatewayAccessLog returns the gateway's access log: a JSON line for each
 // connection. path is a file; empty is standard output.

@@ -13,7 +13,6 @@
 
 enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 2 * MAX_NAME + MAX_PRINCIPAL + 8 };
 
-
 struct entry {
   uint64_t hash, generation;
   size_t key_length;

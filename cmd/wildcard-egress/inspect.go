@@ -65,10 +65,8 @@ The exit status is 0 when every result is server_name, 1 when one is not, and
 2 when a file cannot be read.`,
 		Example: `  wildcard-egress inspect hello.bin
   wildcard-egress inspect - < hello.bin`,
+		Args: files("FILE..."),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if len(files) == 0 {
-				return errors.New("inspect: name a file, or - for standard input")
-			}
 			if limit < 1 || limit > largestHello {
 				return fmt.Errorf("inspect: --max-client-hello-bytes: %d: choose 1 to %d", limit, largestHello)
 			}

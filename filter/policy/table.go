@@ -162,14 +162,14 @@ type tableBuilder struct {
 
 // insert makes the node of a domain; those above it are there.
 func (b *tableBuilder) insert(domain string, rules domainRules) {
-	first, _, _ := strings.Cut(domain, ".")
 	parent, hash := uint32(0), uint64(0)
 	for end := len(domain); end > 0; {
 		start, code := labelBefore(domain, end)
 		hash = childHash(hash, code)
-		i, found := b.child(parent, hash, code, domain[start:end])
+		label := domain[start:end]
+		i, found := b.child(parent, hash, code, label)
 		if !found {
-			b.nodes[i] = node{code: code, parent: parent, rules: b.keep(rules, code, first)}
+			b.nodes[i] = node{code: code, parent: parent, rules: b.keep(rules, code, label)}
 		}
 		parent, end = i, start-1
 	}
@@ -177,14 +177,13 @@ func (b *tableBuilder) insert(domain string, rules domainRules) {
 
 // keep returns the index of the rules of a domain, of which label is the first.
 func (b *tableBuilder) keep(rules domainRules, code labelCode, label string) uint32 {
-	id, next := b.interned[rules], uint32(len(b.rules))
-	switch {
-	case code >= longCodes: // no other domain has its label
+	next := uint32(len(b.rules))
+	if code >= longCodes { // no other domain has the same
 		rules.label = span{uint32(len(b.long)), uint32(len(label))}
 		b.long = append(b.long, label...)
-	case id != 0:
+	} else if id, ok := b.interned[rules]; ok {
 		return id
-	default:
+	} else {
 		b.interned[rules] = next
 	}
 	b.rules = append(b.rules, rules)

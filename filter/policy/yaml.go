@@ -96,22 +96,26 @@ func (r *reader) syntaxError(data []byte, err error) {
 		r.addAt(position{1, 1}, "", "not YAML: %v", err)
 		return
 	}
-	before := len(r.problems)
-	if faultyAlias.MatchString(err.Error()) {
-		n := 0
-		for line := range strings.Lines(string(data)) {
-			n++
-			if star := unquotedStar.FindStringSubmatchIndex(line); star != nil {
-				column := utf8.RuneCountInString(line[:star[2]]) + 1
-				r.addAt(position{n, column}, "", `not YAML: a host that begins with "*" needs quotes`)
-			}
+	if faultyAlias.MatchString(err.Error()) && r.unquotedStars(string(data)) {
+		return
+	}
+	message := syntax.Message
+	if begun := syntax.ContextMark.Line; begun > 0 && begun < syntax.Mark.Line {
+		message += fmt.Sprintf(" %s that begins in line %d", syntax.ContextMsg, begun)
+	}
+	r.addAt(position{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}, "", "not YAML: %s", message)
+}
+
+// unquotedStars adds a problem for each line that has one; false: none has.
+func (r *reader) unquotedStars(text string) (found bool) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if star := unquotedStar.FindStringSubmatchIndex(line); star != nil {
+			column := utf8.RuneCountInString(line[:star[2]]) + 1
+			r.addAt(position{n, column}, "", `not YAML: a host that begins with "*" needs quotes`)
+			found = true
 		}
 	}
-	if len(r.problems) == before {
-		message := syntax.Message
-		if begun := syntax.ContextMark.Line; begun > 0 && begun < syntax.Mark.Line {
-			message += fmt.Sprintf(" %s that begins in line %d", syntax.ContextMsg, begun)
-		}
-		r.addAt(position{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}, "", "not YAML: %s", message)
-	}
+	return found
 }

@@ -21,7 +21,7 @@ var experiments = []experiment{
 		for _, workers := range r.plan.workers {
 			for _, h := range []handshake{full, resumed, plain} {
 				s := setup{handshake: h, workers: workers, hosts: tenHosts}
-				if err := r.interleaved(ctx, "CPU per connection", s, step{r.plan.rounds, r.perConnection, true}); err != nil {
+				if err := r.interleaved(ctx, "CPU per connection", s, step{rounds: r.plan.rounds, do: r.perConnection, apart: true}); err != nil {
 					return err
 				}
 			}
@@ -29,10 +29,10 @@ var experiments = []experiment{
 		return nil
 	}},
 	{"latency", func(r *run, ctx context.Context) error {
-		return r.interleaved(ctx, "latency", usual(full), step{r.plan.latencyRounds, r.latency, false})
+		return r.interleaved(ctx, "latency", usual(full), step{rounds: r.plan.latencyRounds, do: r.latency})
 	}},
 	{"bulk", func(r *run, ctx context.Context) error {
-		return r.interleaved(ctx, "CPU per GB", usual(full), step{r.plan.bulkRounds, r.bulk, true})
+		return r.interleaved(ctx, "CPU per GB", usual(full), step{rounds: r.plan.bulkRounds, do: r.bulk, apart: true})
 	}},
 	{"memory", func(r *run, ctx context.Context) error { return r.memory(ctx, usual(full)) }},
 	{"fresh", func(r *run, ctx context.Context) error { return r.fresh(ctx, usual(resumed)) }},

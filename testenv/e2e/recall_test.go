@@ -117,3 +117,21 @@ func TestCacheCanBeSwitchedOff(t *testing.T) {
 	env.WantStat(t, hit, 0)
 	env.WantStat(t, miss, 0)
 }
+
+// As many names as there is room for are all kept, wherever their hashes put
+// them: names that throw each other out would enter Go in turns.
+func TestCacheKeepsAsManyNamesAsItHasRoomFor(t *testing.T) {
+	names := []string{"en.wikipedia.org", "de.wikipedia.org", "fr.wikipedia.org", "it.wikipedia.org"}
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: names,
+		GatewayFlags: []string{"--decision-cache", "4"}})
+	for range 6 {
+		for _, name := range names {
+			wantDecision(t, env, env.App(), name, map[string]string{"rule": "wikipedia", "reason": "", "server_name": name})
+		}
+	}
+	// A hello that comes in two reads is neither a hit nor a miss.
+	if hits := stat(t, env, hit); hits < 10 {
+		t.Errorf("%d of 24 decisions were recalled, want nearly 20", hits)
+	}
+	env.WantStat(t, miss, int64(len(names)))
+}

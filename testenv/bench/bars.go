@@ -34,20 +34,20 @@ var bars = []bar{
 // barTable says which promises this run kept, of those that it measured.
 func (all figures) barTable() string {
 	var b strings.Builder
-	b.WriteString("| | bar | measured | | floor is at |\n|---|---|---|---|---|\n")
+	b.WriteString("| | bar | measured | | limit is at |\n|---|---|---|---|---|\n")
 	for _, bar := range bars {
 		f := all.get(bar.figure)
 		if f == nil {
 			continue
 		}
 		got, ok := f.of(bar.column)
-		limit, digits := "≤ "+number(bar.most)+" "+f.Unit, number
+		most, digits := "≤ "+number(bar.most)+" "+f.Unit, number
 		switch {
 		case bar.base != "":
 			got, ok = f.ratio(bar.column, bar.base)
-			limit, digits = fmt.Sprintf("≤ %.2f of %s", bar.most, bar.base), ratio
+			most, digits = fmt.Sprintf("≤ %.2f of %s", bar.most, bar.base), ratio
 		case f.Sum:
-			limit = number(bar.most)
+			most = number(bar.most)
 		}
 		if !ok {
 			continue
@@ -61,10 +61,10 @@ func (all figures) barTable() string {
 			verdict = "kept"
 		}
 		least := ""
-		if x, ok := f.ratio(floor, bar.base); ok && bar.base != floor {
+		if x, ok := f.ratio(limit, bar.base); ok {
 			least = ratio(x.Median)
 		}
-		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s | %s | %s |\n", f.Section, f.Title, bar.column, limit, text, verdict, least)
+		fmt.Fprintf(&b, "| %s: %s, %s | %s | %s | %s | %s |\n", f.Section, f.Title, bar.column, most, text, verdict, least)
 	}
 	return b.String()
 }

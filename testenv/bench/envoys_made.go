@@ -45,7 +45,9 @@ func floorBootstrap(c bootstrap.Config, upstream netip.AddrPort) *bootstrapv3.Bo
 }
 
 // limitBootstrap is the gateway with constants in place of the decision: what
-// the rest of the chain costs, which no filter of ours can go below.
+// the rest of the chain costs, which no filter of ours can go below. It dials
+// when the first bytes have come, as whatever reads a name from them must:
+// tcp_proxy alone, and so floor, dials while the outer handshake goes on.
 func limitBootstrap(c bootstrap.Config) *bootstrapv3.Bootstrap {
 	b := bootstrap.Gateway(c, "/none")
 	b.StaticResources.Listeners[0].FilterChains[0].Filters[0] = &listenerv3.Filter{
@@ -57,6 +59,12 @@ func limitBootstrap(c bootstrap.Config) *bootstrapv3.Bootstrap {
 			},
 		})},
 	}
+	filters := b.StaticResources.Listeners[0].FilterChains[0].Filters
+	last := filters[len(filters)-1]
+	proxy := &tcpproxyv3.TcpProxy{}
+	unpack(last.GetTypedConfig(), proxy)
+	proxy.UpstreamConnectMode = tcpproxyv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA
+	last.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(proxy)}
 	return b
 }
 

@@ -25,7 +25,7 @@ type Lineage struct {
 	inForce  compiled
 	loadedAt time.Time
 	problem  error
-	settled  []*Use // the inline configurations that live, came to stay and have a policy, oldest first
+	pinned   []*Use // the inline configurations that live and have a policy, oldest first
 
 	users int           // guarded by the registry
 	begin sync.Once     // the first load of a file
@@ -40,9 +40,9 @@ type Use struct {
 
 	// Of an inline configuration:
 	inline  bool
-	pinned  compiled // its own policy, or the last good one
-	problem error    // why that is not its own
-	settled atomic.Bool
+	pinned  compiled    // its own policy, or the last good one
+	problem error       // why that is not its own
+	settled atomic.Bool // its policy has been in force
 }
 
 // Policy is what the configuration enforces; nil, which denies everything,
@@ -123,10 +123,21 @@ func (l *Lineage) refuse(problem error) Change {
 	return Change{Lineage: l, Status: l.statusLocked(), Refused: problem}
 }
 
-func (l *Lineage) lastGood() compiled {
+// pin gives an inline configuration its policy, or, if that has a problem, the
+// last good one: of a configuration that lives, settled or not, or in force.
+func (l *Lineage) pin(u *Use, c compiled, problem error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.inForce
+	u.inline, u.pinned, u.problem = true, c, problem
+	if problem != nil {
+		u.pinned = l.inForce
+		if n := len(l.pinned); n > 0 {
+			u.pinned = l.pinned[n-1].pinned
+		}
+	}
+	if u.pinned.policy != nil {
+		l.pinned = append(l.pinned, u)
+	}
 }
 
 // settle puts the policy of an inline configuration in force.
@@ -134,25 +145,24 @@ func (l *Lineage) settle(u *Use) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.problem = u.problem
-	changed := false
-	if u.pinned.policy != nil {
-		l.settled = append(l.settled, u)
-		changed = l.putLocked(u.pinned)
-	}
+	changed := u.pinned.policy != nil && l.putLocked(u.pinned)
 	u.settled.Store(true)
 	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
 }
 
-// unsettle ends an inline configuration. If its policy was the newest while an
+// unpin ends an inline configuration. If its policy was the newest while an
 // older configuration lives on, Envoy has given up the listener that it stood
 // in, such as one that never became warm, and the older one counts again.
-func (l *Lineage) unsettle(u *Use) Change {
+func (l *Lineage) unpin(u *Use) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.settled = slices.DeleteFunc(l.settled, func(other *Use) bool { return other == u })
+	l.pinned = slices.DeleteFunc(l.pinned, func(other *Use) bool { return other == u })
 	changed := false
-	if n := len(l.settled); n > 0 {
-		changed = l.putLocked(l.settled[n-1].pinned)
+	for _, newest := range slices.Backward(l.pinned) {
+		if newest.settled.Load() {
+			changed = l.putLocked(newest.pinned)
+			break
+		}
 	}
 	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
 }

@@ -151,9 +151,9 @@ func TestPolicyOfARefusedListenerUpdateConcernsNobody(t *testing.T) {
 	r := n.registry(t)
 	old := settled(r, "egress", rules(1))
 	refused := r.Inline("egress", []byte(rules(2)))
-	for who, want := range map[*livepolicy.Use]*livepolicy.Use{old: old, refused: refused} {
-		if newest, ok := r.Newest(who.ID); !ok || newest != want.Policy() || who.Newest() != newest {
-			t.Errorf("configuration %d must satisfy another one's policy before it is known whether that stays", who.ID)
+	for _, u := range []*livepolicy.Use{old, refused} {
+		if newest, ok := r.Newest(u.ID); !ok || newest != u.Policy() || u.Newest() != newest {
+			t.Errorf("configuration %d must satisfy another one's policy before it is known whether that stays", u.ID)
 		}
 	}
 	r.Release(refused)
@@ -162,6 +162,28 @@ func TestPolicyOfARefusedListenerUpdateConcernsNobody(t *testing.T) {
 	}
 	if got := n.told(); got != "1" {
 		t.Errorf("told %q", got)
+	}
+}
+
+// One update of Envoy's configuration may bring both, and settles neither
+// before it has made the other.
+func TestBrokenInlinePolicyKeepsTheOneThatCameWithIt(t *testing.T) {
+	var n news
+	r := n.registry(t)
+	old := settled(r, "egress", rules(1))
+	good, bad := r.Inline("egress", []byte(rules(2))), r.Inline("egress", []byte(broken))
+	r.Settle(good)
+	r.Settle(bad)
+	r.Release(old)
+	if bad.Policy() != good.Policy() || good.Newest() != good.Policy() {
+		t.Error("a broken policy brought an older one back")
+	}
+	if s := bad.Lineage.Status(); s.Rules != 2 || s.Problem == nil {
+		t.Errorf("status %+v, want the good policy's and the problem", s)
+	}
+	r.Release(good)
+	if bad.Newest() != bad.Policy() {
+		t.Error("the good policy ended with the configuration that brought it")
 	}
 }
 

@@ -43,9 +43,8 @@ func (r *Registry) Unreadable(filterName string, problem error) *Use {
 
 func (r *Registry) inline(filterName string, c compiled, problem error) *Use {
 	u := r.use("filter_name " + filterName)
-	u.inline, u.pinned, u.problem = true, c, problem
+	u.Lineage.pin(u, c, problem)
 	if problem != nil {
-		u.pinned = u.Lineage.lastGood()
 		r.tell(u.Lineage.refuse(problem))
 	}
 	return u
@@ -96,7 +95,7 @@ func (r *Registry) use(name string) *Use {
 // policy of a filter_name must outlive a moment without configurations.
 func (r *Registry) Release(u *Use) {
 	if u.inline {
-		if change := u.Lineage.unsettle(u); change.Changed {
+		if change := u.Lineage.unpin(u); change.Changed {
 			r.tell(change)
 		}
 	}

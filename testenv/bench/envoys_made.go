@@ -60,11 +60,9 @@ func limitBootstrap(c bootstrap.Config) *bootstrapv3.Bootstrap {
 		})},
 	}
 	filters := b.StaticResources.Listeners[0].FilterChains[0].Filters
-	last := filters[len(filters)-1]
-	proxy := &tcpproxyv3.TcpProxy{}
-	unpack(last.GetTypedConfig(), proxy)
-	proxy.UpstreamConnectMode = tcpproxyv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA
-	last.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(proxy)}
+	edit(filters[len(filters)-1], &tcpproxyv3.TcpProxy{}, func(proxy *tcpproxyv3.TcpProxy) {
+		proxy.UpstreamConnectMode = tcpproxyv3.UpstreamConnectMode_ON_DOWNSTREAM_DATA
+	})
 	return b
 }
 
@@ -82,11 +80,10 @@ func constant(key, value string) *setstatev3.FilterStateValue {
 // withDefaultCache gives the old chain the DNS cache that the article leaves
 // at Envoy's defaults. bootstrap.Legacy has our limits, to be comparable.
 func withDefaultCache(b *bootstrapv3.Bootstrap) {
-	filter := b.StaticResources.Listeners[1].FilterChains[0].Filters[0]
 	sni := &snidfpv3.FilterConfig{}
-	unpack(filter.GetTypedConfig(), sni)
-	sni.DnsCacheConfig.MaxHosts, sni.DnsCacheConfig.DnsCacheCircuitBreaker = nil, nil
-	filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(sni)}
+	edit(b.StaticResources.Listeners[1].FilterChains[0].Filters[0], sni, func(*snidfpv3.FilterConfig) {
+		sni.DnsCacheConfig.MaxHosts, sni.DnsCacheConfig.DnsCacheCircuitBreaker = nil, nil
+	})
 
 	cluster := b.StaticResources.Clusters[1].GetClusterType()
 	config := &dfpclusterv3.ClusterConfig{}
@@ -98,11 +95,16 @@ func withDefaultCache(b *bootstrapv3.Bootstrap) {
 // withoutOuterLog leaves the old chain the line that the article's EnvoyFilter
 // asks for, without the one that its Telemetry does.
 func withoutOuterLog(b *bootstrapv3.Bootstrap) {
-	filter := b.StaticResources.Listeners[0].FilterChains[0].Filters[0]
-	outer := &tcpproxyv3.TcpProxy{}
-	unpack(filter.GetTypedConfig(), outer)
-	outer.AccessLog = nil
-	filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(outer)}
+	edit(b.StaticResources.Listeners[0].FilterChains[0].Filters[0], &tcpproxyv3.TcpProxy{},
+		func(outer *tcpproxyv3.TcpProxy) { outer.AccessLog = nil })
+}
+
+// edit unpacks the configuration of a filter into an empty message of its type,
+// and packs it again changed.
+func edit[T proto.Message](filter *listenerv3.Filter, config T, change func(T)) {
+	unpack(filter.GetTypedConfig(), config)
+	change(config)
+	filter.ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: pack(config)}
 }
 
 // pack and unpack panic: the messages are made here or by package bootstrap.

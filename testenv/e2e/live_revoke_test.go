@@ -44,9 +44,11 @@ func TestRevocationEndsWhatMustGoAndNothingElse(t *testing.T) {
 	doomedTalk.stop()
 	for _, s := range append(doomed[:3:3], stalled...) {
 		entry := env.GatewayLog.WantEntry(t, testenv.From(s.conn.LocalAddr()))
-		got := [3]string{entry.Get("decision"), entry.Get("reason"), entry.Get("connection_termination_details")}
-		if want := [3]string{"deny", "revoked", "revoked"}; got != want {
-			t.Errorf("access log has decision, reason, details %q, want %q", got, want)
+		for key, want := range map[string]string{"decision": "deny", "reason": "revoked", "connection_termination_details": "revoked",
+			"rule": "closing", "principal": testenv.AppID} {
+			if got := entry.Get(key); got != want {
+				t.Errorf("access log has %s %q, want %q", key, got, want)
+			}
 		}
 	}
 	if _, err := openStream(env, hello("new.keeping.example.net")); err == nil {

@@ -51,9 +51,10 @@ run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine; ONCE=1 e
 
 test: check test-unit test-e2e ## everything that CI runs
 
-check: check-format check-abi ## format, vet, staticcheck, the purity wall, the ABI
+check: check-format check-abi ## format, vet, staticcheck, the walls between rooms, the pages, the ABI
 	go vet ./...
 	go tool staticcheck ./...
+	go test -count=1 .
 	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
 
 check-abi: ## hold our declarations against Envoy's own header

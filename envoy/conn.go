@@ -25,10 +25,8 @@ func connOf(c *C.struct_conn) *Conn {
 		return cgo.Handle(c.handle).Value().(*Conn)
 	}
 	conn := &Conn{c: c}
-	Fault("new")
 	conn.filter = configOf(c.config).factory.NewFilter(conn)
 	c.handle = C.uintptr_t(cgo.NewHandle(conn))
-	Fault("new_connection")
 	conn.filter.OnNewConnection()
 	return conn
 }

@@ -42,7 +42,6 @@ func logPanic(hook string, recovered any, stack []byte) {
 //export goConfigNew
 func goConfigNew(c *C.struct_config, name, config C.envoy_buffer) (ok C.bool) {
 	defer barrier("config_new", func() { ok = false })
-	Fault("config_new")
 	if err := newConfig(c, strings.Clone(text(name)), borrow(config)); err != nil {
 		Log(Error, "wildcard_egress: configuration refused: "+err.Error())
 		return false
@@ -80,7 +79,6 @@ func goConfigDestroy(c *C.struct_config) {
 	config := configOf(c)
 	cgo.Handle(c.handle).Delete()
 	config.end() // first: c is freed when this returns, however it does
-	Fault("config_destroy")
 	config.factory.Close()
 }
 
@@ -95,7 +93,6 @@ func goConfigScheduled(c *C.struct_config) {
 // runTask has a barrier of its own: the other tasks are not to blame.
 func runTask(task func()) {
 	defer barrier("config_scheduled", func() {})
-	Fault("config_scheduled")
 	task()
 }
 
@@ -104,7 +101,6 @@ func goRead(c *C.struct_conn, endStream C.bool) {
 	defer barrier("read", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	Fault("read")
 	chunks := conn.newChunks()
 	if len(chunks) == 0 {
 		chunks = append(chunks, nil)
@@ -127,7 +123,6 @@ func goEvent(c *C.struct_conn, event C.uint) {
 	defer barrier("event", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	Fault("event")
 	conn.filter.OnEvent(api.ConnectionEvent(event))
 }
 
@@ -136,7 +131,6 @@ func goDeadline(c *C.struct_conn) {
 	defer barrier("deadline", func() { C.conn_panicked(c) })
 	conn := connOf(c)
 	defer conn.releaseIfDecided()
-	Fault("deadline")
 	if d, ok := conn.filter.(Deadliner); ok {
 		d.OnDeadline()
 	}
@@ -148,7 +142,6 @@ func goDeadline(c *C.struct_conn) {
 //export goRevoke
 func goRevoke(c *C.struct_conn) {
 	defer barrier("revoke", func() { C.conn_panicked(c) })
-	Fault("revoke")
 	conn := &Conn{c: c}
 	if r, ok := configOf(c.config).factory.(Revoker); ok {
 		r.OnRevoke(conn)
@@ -162,7 +155,6 @@ func goRevoke(c *C.struct_conn) {
 func goRelease(handle C.uintptr_t) {
 	defer barrier("release", func() {})
 	cgo.Handle(handle).Delete()
-	Fault("release")
 }
 
 // borrow is the bytes of an Envoy buffer: valid until the hook returns.

@@ -15,7 +15,7 @@ import (
 
 func init() {
 	limitRuntime()
-	envoy.Register(newFactory)
+	envoy.Register(withFaults(newFactory))
 }
 
 func main() {} // a c-shared library never runs it

@@ -38,7 +38,10 @@ func defineMetrics(host *envoy.Config) error {
 // them may end before its turn comes. Any thread.
 func (s *shared) announce() {
 	for _, f := range s.users() {
-		f.host.OnMain(func() { s.publish(f.host) }) // false: that one has ended
+		f.host.OnMain(func() { // false: that one has ended
+			fault("config_scheduled")
+			s.publish(f.host)
+		})
 	}
 }
 

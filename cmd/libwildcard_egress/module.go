@@ -78,7 +78,7 @@ func (s *shared) changed(c livepolicy.Change) {
 		default: // it is to look already
 		}
 	}
-	envoy.Fault("policy_changed")
+	fault("policy_changed")
 	s.report(c)
 	s.announce()
 }
@@ -118,7 +118,7 @@ func (s *shared) revokeDoomed() {
 			s.panicked(r)
 		}
 	}()
-	envoy.Fault("revoke_doomed")
+	fault("revoke_doomed")
 	closed := envoy.Revoke(func(label []byte) bool {
 		id, request, ok := filter.ParseLabel(label)
 		if !ok {

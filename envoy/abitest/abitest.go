@@ -67,6 +67,10 @@ type Conn struct{ c *C.struct_host_conn }
 // Accept makes a connection, up to the new_connection hook.
 func (c *Config) Accept() *Conn { return &Conn{C.host_conn_new(c.c)} }
 
+// LoseHandle leaves the connection a handle that is none, as a bug of package
+// envoy would. Its Go side leaks.
+func (c *Conn) LoseHandle() { C.host_conn_lose_handle(c.c) }
+
 // Append puts a chunk of its own behind what is in the read buffer.
 func (c *Conn) Append(b []byte) {
 	C.host_conn_append(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b)))

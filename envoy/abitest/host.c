@@ -42,6 +42,9 @@ void host_config_run_posted(struct host_config* c) {
 
 void host_config_lose_handle(struct host_config* c) { ((struct config*)c->module)->handle = 0; }
 
+// A handle that Go never gave out.
+void host_conn_lose_handle(struct host_conn* c) { ((struct conn*)c->module)->handle = UINTPTR_MAX; }
+
 uint64_t host_config_count(struct host_config* c, size_t counter) { return c->counts[counter]; }
 
 struct host_conn* host_conn_new(struct host_config* config) {

@@ -143,3 +143,16 @@ func TestPanicInATaskLeavesTheOthers(t *testing.T) {
 	config.End()
 	wantNothingLeft(t)
 }
+
+// At the end of a connection nothing is left to close: without its barrier this
+// panic would end the test's process, as it would end Envoy.
+func TestPanicAtTheEndOfAConnectionIsSwallowed(t *testing.T) {
+	config := start(t, &script{})
+	conn := open(config)
+	conn.Append([]byte("x"))
+	conn.Read(false) // waits on
+	conn.LoseHandle()
+	conn.End()
+	config.End()
+	wantNothingLeft(t)
+}

@@ -17,7 +17,7 @@ const (
 	ibmOnly = "version: 1\nrules: [{name: ibm, hosts: [cloud.ibm.com]}]\n"
 )
 
-// faulty is a gateway whose module fails at a point (package envoy, Fault).
+// faulty is a gateway whose module fails at a point (faults_on.go of the module's main).
 func faulty(t *testing.T, point string) testenv.Options {
 	t.Helper()
 	build, err := testenv.BuildDir()
@@ -134,29 +134,26 @@ func TestPanicAroundThePolicyLeavesItInForce(t *testing.T) {
 	}
 }
 
-// At the end of a connection or a configuration nothing is left to close. Both
-// come with the end of Envoy, which must be a clean one: testenv sees to that.
-func TestPanicAtAnEndIsSwallowed(t *testing.T) {
-	for _, point := range []string{"release", "config_destroy"} {
-		t.Run(point, func(t *testing.T) {
-			options := faulty(t, point)
-			options.Policy = wikipedia
-			env, err := testenv.New(t.Context(), options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			conn := dialGateway(t, env) // waits for the rest of its hello until the end
-			if _, err := conn.Write(hello("en.wikipedia.org")[:100]); err != nil {
-				t.Fatal(err)
-			}
-			env.WantStat(t, activeConnections, 1)
-			if err := env.Gateway.Stop(); err != nil {
-				t.Errorf("envoy ended badly: %v\n%s", err, env.Gateway.LogTail(1<<14))
-			}
-			wantForced(t, env, point)
-			_ = env.Close() // says that the gateway has ended already
-		})
+// At the end of a configuration nothing is left to close. It comes with the end
+// of Envoy, which must be a clean one: testenv sees to that.
+func TestPanicAtTheEndOfAConfigurationIsSwallowed(t *testing.T) {
+	const point = "config_destroy"
+	options := faulty(t, point)
+	options.Policy = wikipedia
+	env, err := testenv.New(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
 	}
+	conn := dialGateway(t, env) // waits for the rest of its hello until the end
+	if _, err := conn.Write(hello("en.wikipedia.org")[:100]); err != nil {
+		t.Fatal(err)
+	}
+	env.WantStat(t, activeConnections, 1)
+	if err := env.Gateway.Stop(); err != nil {
+		t.Errorf("envoy ended badly: %v\n%s", err, env.Gateway.LogTail(1<<14))
+	}
+	wantForced(t, env, point)
+	_ = env.Close() // says that the gateway has ended already
 }
 
 // A configuration that cannot be made is refused, without a crash.

@@ -46,8 +46,8 @@ struct conn {
   bool connected;             // the outer handshake is done, or there is none
   bool reading_was_disabled;  // tcp_proxy had disabled reading; restored before Continue (trap 8)
 
-  // The waiting list (deadlines.c); guarded by its mutex.
-  bool waiting;
+  // Its waiting list (deadlines.c), null when it is in none; guarded by the mutex there.
+  struct waiting_list* list;
   uint64_t expires_ns;
   struct conn *previous, *next;
 
@@ -87,7 +87,7 @@ bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, con
 void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
 // deadlines.c: a connection that waits is closed when its deadline passes.
-// deadline_start returns false when no thread can watch it: close it then.
+// deadline_start returns false when it cannot be watched: close it then.
 bool deadline_start(struct conn*);
 void deadline_stop(struct conn*);
 

@@ -1,8 +1,11 @@
-// One waiting list for the process, in the order of expiry, and one thread that
-// sleeps until its head expires. Envoy has no timer for a network filter that
+// The waiting lists of the process, and one thread that sleeps until the first
+// head of any of them expires. Envoy has no timer for a network filter that
 // waits for its first bytes (envoy.md, trap 5), and a Go timer per connection
 // would enter Go twice more. The rules are:
-//  - The mutex guards the list and, since destroy takes it too, keeps Envoy's
+//  - The connections of one list have the same time to wait. So each list is in
+//    the order of expiry, and to enter one costs the same however many wait,
+//    under whatever mixture of policies.
+//  - The mutex guards the lists and, since destroy takes it too, keeps Envoy's
 //    object alive while a scheduler is made for it.
 //  - commit runs without the mutex: it may drop the last reference to the
 //    filter, and so call destroy on this thread.
@@ -10,11 +13,18 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <time.h>
+
+struct waiting_list {
+  uint64_t limit_ns;  // the same for all in it
+  struct conn *head, *tail;
+  struct waiting_list* next;
+};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t not_empty;  // made by start_sweeper, on the monotonic clock
-static struct conn *head, *tail;
+static struct waiting_list* lists;  // as many as different times were ever waited at once
 static bool sweeper_runs;
 static uint64_t sweeper_wakes_ns = UINT64_MAX;  // when the sweeper looks again by itself
 
@@ -25,21 +35,42 @@ static uint64_t now_ns(void) {
 }
 
 static void unlink_locked(struct conn* c) {
-  *(c->previous ? &c->previous->next : &head) = c->next;
-  *(c->next ? &c->next->previous : &tail) = c->previous;
+  struct waiting_list* l = c->list;
+  *(c->previous ? &c->previous->next : &l->head) = c->next;
+  *(c->next ? &c->next->previous : &l->tail) = c->previous;
   c->previous = c->next = NULL;
-  c->waiting = false;
+  c->list = NULL;
 }
 
-// All deadlines of one policy are equal, so the place is nearly always the end.
-static void insert_locked(struct conn* c) {
-  struct conn* before = tail;
-  while (before != NULL && before->expires_ns > c->expires_ns) before = before->previous;
-  c->previous = before;
-  c->next = before ? before->next : head;
-  *(c->previous ? &c->previous->next : &head) = c;
-  *(c->next ? &c->next->previous : &tail) = c;
-  c->waiting = true;
+// list_locked is the one for this time: an empty one serves any. Null: no memory.
+static struct waiting_list* list_locked(uint64_t limit_ns) {
+  struct waiting_list* empty = NULL;
+  for (struct waiting_list* l = lists; l != NULL; l = l->next) {
+    if (l->limit_ns == limit_ns) return l;
+    if (l->head == NULL) empty = l;
+  }
+  if (empty == NULL) {
+    empty = calloc(1, sizeof *empty);
+    if (empty == NULL) return NULL;
+    empty->next = lists;
+    lists = empty;
+  }
+  empty->limit_ns = limit_ns;
+  return empty;
+}
+
+static struct conn* first_locked(void) {
+  struct conn* first = NULL;
+  for (struct waiting_list* l = lists; l != NULL; l = l->next)
+    if (l->head != NULL && (first == NULL || l->head->expires_ns < first->expires_ns)) first = l->head;
+  return first;
+}
+
+static void append_locked(struct waiting_list* l, struct conn* c) {
+  c->list = l;
+  c->previous = l->tail;
+  *(l->tail ? &l->tail->next : &l->head) = c;
+  l->tail = c;
 }
 
 static void expire_locked(struct conn* c) {
@@ -55,15 +86,16 @@ static void* sweep(void* unused) {
   (void)unused;
   pthread_mutex_lock(&mutex);
   for (;;) {
-    if (head == NULL) {
+    struct conn* first = first_locked();
+    if (first == NULL) {
       sweeper_wakes_ns = UINT64_MAX;
       pthread_cond_wait(&not_empty, &mutex);
-    } else if (head->expires_ns > now_ns()) {
-      sweeper_wakes_ns = head->expires_ns;
+    } else if (first->expires_ns > now_ns()) {
+      sweeper_wakes_ns = first->expires_ns;
       struct timespec until = {(time_t)(sweeper_wakes_ns / 1000000000u), (long)(sweeper_wakes_ns % 1000000000u)};
       pthread_cond_timedwait(&not_empty, &mutex, &until);
     } else {
-      expire_locked(head);
+      expire_locked(first);
     }
   }
   return NULL;
@@ -88,23 +120,23 @@ static bool start_sweeper_locked(void) {
 
 bool deadline_start(struct conn* c) {
   uint64_t limit = c->config->deadline_ns;
-  if (limit == 0 || c->waiting) return true;
-  c->expires_ns = now_ns() + limit;
+  if (limit == 0) return true;
   pthread_mutex_lock(&mutex);
   if (!sweeper_runs) sweeper_runs = start_sweeper_locked();
-  bool watched = sweeper_runs;
-  if (watched) {
-    insert_locked(c);
+  struct waiting_list* list = c->list;
+  if (list == NULL && sweeper_runs && (list = list_locked(limit)) != NULL) {
+    c->expires_ns = now_ns() + limit;  // under the mutex, so that the list is in order
+    append_locked(list, c);
     // Nearly always the sweeper sleeps until an older deadline: waking it for
     // each connection would cost more than all the rest of this file.
     if (c->expires_ns < sweeper_wakes_ns) pthread_cond_signal(&not_empty);
   }
   pthread_mutex_unlock(&mutex);
-  return watched;
+  return list != NULL;
 }
 
 void deadline_stop(struct conn* c) {
   pthread_mutex_lock(&mutex);
-  if (c->waiting) unlink_locked(c);
+  if (c->list != NULL) unlink_locked(c);
   pthread_mutex_unlock(&mutex);
 }

@@ -79,6 +79,15 @@ func kustomization(files []File) (File, error) {
 	return File{Name: kustomizationFile, Content: append([]byte(Header), text...)}, err
 }
 
+// Folder returns the files' contents by their names.
+func (m Manifests) Folder() map[string][]byte {
+	files := map[string][]byte{}
+	for _, f := range m.Files {
+		files[f.Name] = f.Content
+	}
+	return files
+}
+
 // Stream returns all objects as one YAML stream, for kubectl apply -f.
 func (m Manifests) Stream() []byte {
 	var b bytes.Buffer

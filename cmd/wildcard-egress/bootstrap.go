@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/bootstrap"
+	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/filter/policy"
 )
 
@@ -152,7 +152,7 @@ func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
 		if err != nil {
 			return err
 		}
-		if err := replaceFile(f.lds, listeners); err != nil {
+		if err := folder.ReplaceFile(f.lds, listeners); err != nil {
 			return fmt.Errorf("--lds: %w", err)
 		}
 	}
@@ -175,19 +175,4 @@ func (f *bootstrapFlags) hosts() (bootstrap.Hosts, error) {
 		return bootstrap.Hosts{}, err
 	}
 	return bootstrap.HostsOf(document), nil
-}
-
-// replaceFile writes a file whole or not at all.
-func replaceFile(path string, data []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".wildcard-egress-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name()) // gone already once it is renamed
-	_, err = temporary.Write(data)
-	err = errors.Join(err, temporary.Chmod(0o644), temporary.Close())
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }

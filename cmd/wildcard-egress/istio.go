@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/bootstrap/istio"
 	"wildcard-egress/filter/policy"
 )
@@ -87,28 +87,29 @@ func (f *istioFlags) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case f.check != "":
-		stale, err := staleFiles(f.check, manifests.Files)
-		if err != nil || len(stale) == 0 {
-			return err
-		}
-		for _, name := range stale {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s: out of date\n", name)
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "render again, with the same flags and -o %s\n", f.check)
-		return errNegative
+		return f.compare(cmd, manifests)
 	case f.output != "":
-		return replaceFolder(f.output, manifests.Files)
+		if err := folder.Replace(f.output, manifests.Folder(), []byte(istio.Header)); err != nil {
+			return fmt.Errorf("-o: %w", err)
+		}
+		return nil
 	}
 	_, err = cmd.OutOrStdout().Write(manifests.Stream())
 	return err
 }
 
-// names returns the names of files, sorted.
-func names(files []istio.File) []string {
-	var n []string
-	for _, f := range files {
-		n = append(n, f.Name)
+// compare prints which files are not as they would be written now.
+func (f *istioFlags) compare(cmd *cobra.Command, manifests istio.Manifests) error {
+	stale, err := folder.Stale(f.check, manifests.Folder())
+	if err != nil {
+		return fmt.Errorf("--check: %w", err)
 	}
-	slices.Sort(n)
-	return n
+	if len(stale) == 0 {
+		return nil
+	}
+	for _, name := range stale {
+		fmt.Fprintf(cmd.OutOrStdout(), "%s: out of date\n", name)
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "render again, with the same flags and -o %s\n", f.check)
+	return errNegative
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -22,7 +23,7 @@ var errNegative = errors.New("negative answer")
 func main() { os.Exit(run()) }
 
 func run() int {
-	err := newRootCommand().Execute()
+	err := newRootCommand().ExecuteContext(context.Background())
 	switch {
 	case err == nil:
 		return 0

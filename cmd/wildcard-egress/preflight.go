@@ -1,16 +1,16 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"net/url"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/livepolicy"
+	"wildcard-egress/preflight"
 )
 
 // preflightFlags are what `preflight` can be told.
@@ -54,16 +54,16 @@ func (f *preflightFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ask, err := f.asker(cmd.Context())
+	ask, err := f.ask(cmd.Context())
 	if err != nil {
 		return err
 	}
-	findings := inspectGateway(readGateway(ask, f.port), want)
+	findings := preflight.Inspect(preflight.Read(ask, f.port), want)
 	if err := f.output.print(cmd.OutOrStdout(), findings, func(w io.Writer) { printFindings(w, findings) }); err != nil {
 		return err
 	}
 	for _, finding := range findings {
-		if finding.Status != statusOK {
+		if finding.Status != preflight.OK {
 			return errNegative
 		}
 	}
@@ -86,26 +86,25 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 	return livepolicy.Version(text), nil
 }
 
-func adminURL(text string) (string, error) {
-	u, err := url.Parse(text)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return "", fmt.Errorf("--admin %q: want a URL such as http://127.0.0.1:9901", text)
+func (f *preflightFlags) ask(ctx context.Context) (preflight.Ask, error) {
+	if f.pod != "" {
+		return preflight.Pod(ctx, f.pod)
 	}
-	return strings.TrimSuffix(u.String(), "/"), nil
+	return preflight.Admin(ctx, f.admin)
 }
 
-func printFindings(w io.Writer, findings []finding) {
+func printFindings(w io.Writer, findings []preflight.Finding) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	failed := 0
 	for _, f := range findings {
 		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Detail)
-		if f.Status != statusOK {
+		if f.Status != preflight.OK {
 			failed++
 		}
 	}
 	table.Flush()
 	for _, f := range findings {
-		if f.Status == statusFail {
+		if f.Status == preflight.Fail {
 			fmt.Fprintf(w, "\n%s: %s\n", f.Check, f.Fix)
 		}
 	}

@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"errors"
@@ -10,18 +10,19 @@ import (
 	"wildcard-egress/bootstrap"
 )
 
-// finding is the answer to one check.
-type finding struct {
+// Finding is the answer to one check.
+type Finding struct {
 	Check  string `json:"check"`
 	Status string `json:"status"`
 	Detail string `json:"detail"`
 	Fix    string `json:"fix,omitempty"` // if it failed
 }
 
+// The statuses of a finding.
 const (
-	statusOK      = "ok"
-	statusFail    = "fail"
-	statusUnknown = "unknown" // another check failed that it needs
+	OK      = "ok"
+	Fail    = "fail"
+	Unknown = "unknown" // another check failed that it needs
 )
 
 // check asks one thing. run returns what it saw, or what is wrong.
@@ -29,24 +30,24 @@ type check struct {
 	name  string
 	needs string // an earlier check
 	fix   string
-	run   func(g *gateway) (string, error)
+	run   func(g *Gateway) (string, error)
 }
 
-// inspectGateway runs all checks. version is the policy_version to expect; 0 for
-// any.
-func inspectGateway(g *gateway, version uint64) []finding {
-	var findings []finding
+// Inspect runs all checks. version is the policy_version to expect
+// (livepolicy.Version of the policy's file); 0 for any.
+func Inspect(g *Gateway, version uint64) []Finding {
+	var findings []Finding
 	failed := map[string]bool{}
 	for _, c := range append(chainChecks, policyChecks(version)...) {
-		f := finding{Check: c.name, Status: statusUnknown, Detail: "needs: " + c.needs}
+		f := Finding{Check: c.name, Status: Unknown, Detail: "needs: " + c.needs}
 		if !failed[c.needs] {
 			detail, err := c.run(g)
-			f.Status, f.Detail = statusOK, detail
+			f.Status, f.Detail = OK, detail
 			if err != nil {
-				f.Status, f.Detail, f.Fix = statusFail, err.Error(), c.fix
+				f.Status, f.Detail, f.Fix = Fail, err.Error(), c.fix
 			}
 		}
-		failed[c.name] = f.Status != statusOK
+		failed[c.name] = f.Status != OK
 		findings = append(findings, f)
 	}
 	return findings
@@ -65,7 +66,7 @@ const (
 
 var chainChecks = []check{
 	{name: adminAnswers, fix: "give the address of Envoy's admin interface with --admin, or the pod with --kubectl",
-		run: func(g *gateway) (string, error) { return "answers", g.err }},
+		run: func(g *Gateway) (string, error) { return "answers", g.err }},
 	{name: "envoy version", needs: adminAnswers, fix: "use Istio 1.31 or newer, or Envoy 1.39 or newer", run: checkVersion},
 	{name: "ready", needs: adminAnswers, fix: "wait; if it lasts, a certificate, the policy by ECDS or a listener is missing: see Envoy's log", run: checkReady},
 	{name: portOpen, needs: adminAnswers, fix: "Envoy has refused the listener or never got it: is the module in its search path? see its log for wildcard_egress",
@@ -80,7 +81,7 @@ var chainChecks = []check{
 	{name: "certificates", needs: portOpen, fix: "restart the pod or see why istiod does not renew them; check the clocks", run: checkCertificates},
 }
 
-func checkVersion(g *gateway) (string, error) {
+func checkVersion(g *Gateway) (string, error) {
 	// Such as "<commit>/1.39.3/Clean/RELEASE/BoringSSL"; Istio's builds add a suffix.
 	parts := strings.Split(g.version, "/")
 	if len(parts) < 2 {
@@ -100,28 +101,28 @@ func checkVersion(g *gateway) (string, error) {
 	return version, nil
 }
 
-func checkReady(g *gateway) (string, error) {
+func checkReady(g *Gateway) (string, error) {
 	if g.state != "LIVE" {
 		return "", fmt.Errorf("the server is %s", g.state)
 	}
 	return g.state, nil
 }
 
-func checkPort(g *gateway) (string, error) {
+func checkPort(g *Gateway) (string, error) {
 	if g.listener == nil {
 		return "", fmt.Errorf("no listener on port %d", g.port)
 	}
 	return fmt.Sprintf("%d, listener %s", g.port, g.listenerName), nil
 }
 
-func checkAccepted(g *gateway) (string, error) {
+func checkAccepted(g *Gateway) (string, error) {
 	if g.refused != "" {
 		return "", errors.New(g.refused)
 	}
 	return "yes", nil
 }
 
-func checkCertificates(g *gateway) (string, error) {
+func checkCertificates(g *Gateway) (string, error) {
 	if len(g.certificates) == 0 {
 		return "", errors.New("the proxy has none")
 	}

@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"encoding/json"
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// gateway is what the admin interface says of a running gateway. Of the
+// Gateway is what the admin interface says of a running gateway. Of the
 // config_dump it reads what it needs and no more: a mesh's proxy has types in
 // it that only that proxy knows.
-type gateway struct {
+type Gateway struct {
 	port uint16
 	err  error // why nothing below is known
 
@@ -30,9 +30,9 @@ type certificate struct {
 	Expires   time.Time `json:"expiration_time"`
 }
 
-// readGateway asks everything. What cannot be read is in gateway.err.
-func readGateway(ask asker, port uint16) *gateway {
-	g := &gateway{port: port, clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}, stats: map[string]uint64{}}
+// Read asks everything. What can not be read is a failure of the first check.
+func Read(ask Ask, port uint16) *Gateway {
+	g := &Gateway{port: port, clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}, stats: map[string]uint64{}}
 	for _, part := range []struct {
 		path string
 		read func([]byte) error
@@ -55,14 +55,14 @@ func readGateway(ask asker, port uint16) *gateway {
 	return g
 }
 
-func (g *gateway) readServerInfo(body []byte) error {
+func (g *Gateway) readServerInfo(body []byte) error {
 	var info struct{ Version, State string }
 	err := json.Unmarshal(body, &info)
 	g.version, g.state = info.Version, info.State
 	return err
 }
 
-func (g *gateway) readListeners(body []byte) error {
+func (g *Gateway) readListeners(body []byte) error {
 	var answer struct {
 		Statuses []struct {
 			Name    string `json:"name"`
@@ -82,7 +82,7 @@ func (g *gateway) readListeners(body []byte) error {
 	return err
 }
 
-func (g *gateway) readStats(body []byte) error {
+func (g *Gateway) readStats(body []byte) error {
 	var answer struct {
 		Stats []struct {
 			Name  string          `json:"name"`
@@ -99,7 +99,7 @@ func (g *gateway) readStats(body []byte) error {
 	return err
 }
 
-func (g *gateway) readCertificates(body []byte) error {
+func (g *Gateway) readCertificates(body []byte) error {
 	var answer struct {
 		Certificates []struct {
 			CA    []certificate `json:"ca_cert"`

@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"errors"
@@ -20,16 +20,16 @@ func policyChecks(version uint64) []check {
 			fix: "the last good policy goes on: see Envoy's log for what is wrong with the new one"},
 		{name: "policy equal to the file", needs: inForce,
 			fix: "apply the manifests; a ConfigMap takes up to 90 seconds to reach the pod",
-			run: func(g *gateway) (string, error) { return checkEqual(g, version) }},
+			run: func(g *Gateway) (string, error) { return checkEqual(g, version) }},
 	}
 }
 
-func (g *gateway) metric(name string) (uint64, bool) {
+func (g *Gateway) metric(name string) (uint64, bool) {
 	value, ok := g.stats[bootstrap.ModuleName+"."+name]
 	return value, ok
 }
 
-func checkInForce(g *gateway) (string, error) {
+func checkInForce(g *Gateway) (string, error) {
 	version, ok := g.metric("policy_version")
 	if !ok {
 		return "", errors.New("the module's metrics are not there")
@@ -42,14 +42,14 @@ func checkInForce(g *gateway) (string, error) {
 	return fmt.Sprintf("version %d, %d rules, since %s", version, rules, time.Unix(int64(loaded), 0).UTC().Format(time.RFC3339)), nil
 }
 
-func checkNewest(g *gateway) (string, error) {
+func checkNewest(g *Gateway) (string, error) {
 	if stale, ok := g.metric("policy_stale"); !ok || stale != 0 {
 		return "", errors.New("the newest policy was refused")
 	}
 	return "yes", nil
 }
 
-func checkEqual(g *gateway, want uint64) (string, error) {
+func checkEqual(g *Gateway, want uint64) (string, error) {
 	if want == 0 {
 		return "not asked: give --policy", nil
 	}

@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"encoding/json"
@@ -52,7 +52,7 @@ type dumpedCluster struct {
 	} `json:"cluster_type"`
 }
 
-func (g *gateway) readConfigDump(body []byte) error {
+func (g *Gateway) readConfigDump(body []byte) error {
 	var dump struct {
 		Configs []struct {
 			StaticListeners []struct {
@@ -97,7 +97,7 @@ func (g *gateway) readConfigDump(body []byte) error {
 	return nil
 }
 
-func (g *gateway) take(l *dumpedListener, refused string) {
+func (g *Gateway) take(l *dumpedListener, refused string) {
 	if l != nil && l.Name == g.listenerName && g.listenerName != "" {
 		g.listener, g.refused = l, refused
 	}

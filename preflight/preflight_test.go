@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"strings"
@@ -20,7 +20,7 @@ func TestPreflightReadsEnvoysVersion(t *testing.T) {
 		"no version at all":            {version: ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			detail, err := checkVersion(&gateway{version: tt.version})
+			detail, err := checkVersion(&Gateway{version: tt.version})
 			if detail != tt.detail || (err == nil) != (tt.detail != "") {
 				t.Errorf("%q, %v; want %q", detail, err, tt.detail)
 			}
@@ -30,7 +30,7 @@ func TestPreflightReadsEnvoysVersion(t *testing.T) {
 
 // Envoy adds fields, and a mesh's proxy has types that only it knows.
 func TestPreflightReadsAroundWhatItDoesNotKnow(t *testing.T) {
-	g := &gateway{port: 8443, listenerName: "egress", clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}}
+	g := &Gateway{port: 8443, listenerName: "egress", clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}}
 	err := g.readConfigDump([]byte(`{"configs": [{"@type": "new"}, {"static_listeners": [{"listener": {
 		"name": "egress", "new": 1, "filter_chains": [{"filters": [
 			{"name": "istio.stats", "typed_config": {"@type": "type.googleapis.com/stats.PluginConfig", "x": {}}}

@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"bytes"
@@ -6,13 +6,15 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os/exec"
 	"strings"
 	"time"
 )
 
-// asker returns the body of a GET of Envoy's admin interface.
-type asker func(path string) ([]byte, error)
+// Ask returns the body of a GET of Envoy's admin interface. path begins with a
+// slash and may have a query.
+type Ask func(path string) ([]byte, error)
 
 const (
 	askTimeout = 30 * time.Second
@@ -21,17 +23,13 @@ const (
 	maxAnswer = 256 << 20
 )
 
-func (f *preflightFlags) asker(ctx context.Context) (asker, error) {
-	if ctx == nil {
-		ctx = context.Background()
+// Admin asks at a URL such as http://127.0.0.1:9901.
+func Admin(ctx context.Context, address string) (Ask, error) {
+	u, err := url.Parse(address)
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return nil, fmt.Errorf("--admin %q: want a URL such as http://127.0.0.1:9901", address)
 	}
-	if f.pod != "" {
-		return askPod(ctx, f.pod)
-	}
-	base, err := adminURL(f.admin)
-	if err != nil {
-		return nil, err
-	}
+	base := strings.TrimSuffix(u.String(), "/")
 	client := &http.Client{Timeout: askTimeout}
 	return func(path string) ([]byte, error) {
 		request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
@@ -51,8 +49,9 @@ func (f *preflightFlags) asker(ctx context.Context) (asker, error) {
 	}, nil
 }
 
-// askPod asks through Istio's agent in the pod's proxy, as istioctl does.
-func askPod(ctx context.Context, name string) (asker, error) {
+// Pod asks through Istio's agent in the proxy of a pod, [NAMESPACE/]POD, by
+// kubectl, as istioctl does.
+func Pod(ctx context.Context, name string) (Ask, error) {
 	namespace, pod, found := strings.Cut(name, "/")
 	if !found {
 		namespace, pod = "", name

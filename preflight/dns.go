@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"encoding/json"
@@ -15,7 +15,7 @@ import (
 
 // cacheOf returns the DNS cache that both the chain's filter and its cluster
 // have.
-func (g *gateway) cacheOf(filters []dumpedFilter) (*dfpv3.DnsCacheConfig, error) {
+func (g *Gateway) cacheOf(filters []dumpedFilter) (*dfpv3.DnsCacheConfig, error) {
 	last := len(filters) - 1
 	var proxy struct {
 		Cluster string `json:"cluster"`
@@ -48,7 +48,7 @@ func (g *gateway) cacheOf(filters []dumpedFilter) (*dfpv3.DnsCacheConfig, error)
 }
 
 // eachCache runs a check on the DNS cache of every chain.
-func (g *gateway) eachCache(run func(*dfpv3.DnsCacheConfig) (string, error)) (detail string, err error) {
+func (g *Gateway) eachCache(run func(*dfpv3.DnsCacheConfig) (string, error)) (detail string, err error) {
 	for _, c := range g.listener.chains() {
 		cache, err := g.cacheOf(c.Filters)
 		if err != nil {
@@ -61,11 +61,11 @@ func (g *gateway) eachCache(run func(*dfpv3.DnsCacheConfig) (string, error)) (de
 	return detail, nil
 }
 
-func checkCache(g *gateway) (string, error) {
+func checkCache(g *Gateway) (string, error) {
 	return g.eachCache(func(c *dfpv3.DnsCacheConfig) (string, error) { return c.GetName(), nil })
 }
 
-func checkGuard(g *gateway) (string, error) {
+func checkGuard(g *Gateway) (string, error) {
 	return g.eachCache(func(c *dfpv3.DnsCacheConfig) (string, error) {
 		guard := c.GetResolvedAddressFilter()
 		if guard == nil || guard.GetInvertMatch() {
@@ -89,7 +89,7 @@ func checkGuard(g *gateway) (string, error) {
 	})
 }
 
-func checkSearchDomains(g *gateway) (string, error) {
+func checkSearchDomains(g *Gateway) (string, error) {
 	return g.eachCache(func(c *dfpv3.DnsCacheConfig) (string, error) {
 		var cares caresv3.CaresDnsResolverConfig
 		resolver := c.GetTypedDnsResolverConfig().GetTypedConfig()

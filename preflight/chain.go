@@ -1,4 +1,4 @@
-package main
+package preflight
 
 import (
 	"encoding/json"
@@ -10,7 +10,7 @@ import (
 	"wildcard-egress/bootstrap"
 )
 
-func checkMutualTLS(g *gateway) (string, error) {
+func checkMutualTLS(g *Gateway) (string, error) {
 	for _, c := range g.listener.chains() {
 		if !c.TransportSocket.TypedConfig.RequireClientCertificate {
 			return "", errors.New("the listener takes connections without a client certificate")
@@ -19,7 +19,7 @@ func checkMutualTLS(g *gateway) (string, error) {
 	return "client certificates are required", nil
 }
 
-func checkInspector(g *gateway) (string, error) {
+func checkInspector(g *Gateway) (string, error) {
 	if !slices.ContainsFunc(g.listener.ListenerFilters, func(f dumpedFilter) bool {
 		return f.TypedConfig.is("envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector")
 	}) {
@@ -32,7 +32,7 @@ func checkInspector(g *gateway) (string, error) {
 // nor keep a byte from us.
 var mayComeFirst = []string{"istio.metadata_exchange", "istio.stats", "envoy.filters.network.rbac", "envoy.filters.network.ext_authz"}
 
-func checkChain(g *gateway) (string, error) {
+func checkChain(g *Gateway) (string, error) {
 	if len(g.listener.chains()) == 0 {
 		return "", errors.New("the listener has no filter chain")
 	}
@@ -44,7 +44,7 @@ func checkChain(g *gateway) (string, error) {
 	return "wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy", nil
 }
 
-func (g *gateway) checkFilters(filters []dumpedFilter) error {
+func (g *Gateway) checkFilters(filters []dumpedFilter) error {
 	at := slices.IndexFunc(filters, g.isOurs)
 	if at < 0 {
 		return fmt.Errorf("%s is not in it: %s", bootstrap.ModuleName, strings.Join(filterNames(filters), ", "))
@@ -64,7 +64,7 @@ func (g *gateway) checkFilters(filters []dumpedFilter) error {
 }
 
 // isOurs looks through ECDS.
-func (g *gateway) isOurs(f dumpedFilter) bool {
+func (g *Gateway) isOurs(f dumpedFilter) bool {
 	config := f.TypedConfig
 	if len(f.ConfigDiscovery) > 0 {
 		config = g.extensions[f.Name]

@@ -46,14 +46,15 @@ $(CURDIR)/build/envoy-%/envoy:
 
 # exec, so that a signal to make's child reaches the program that has to clean up.
 run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine; ONCE=1 ends with 0 if all went as it must
-	go build -o build/run ./testenv/run
+	CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/run ./run
 	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)'
 
 test: check test-unit test-e2e ## everything that CI runs
 
 check: check-format check-abi ## format, vet, staticcheck, the walls between rooms, the pages, the ABI
-	go vet ./...
-	go tool staticcheck ./...
+	go vet ./... && go -C testenv vet ./...
+	go build -o build/staticcheck honnef.co/go/tools/cmd/staticcheck
+	build/staticcheck ./... && cd testenv && ../build/staticcheck ./...
 	go test -count=1 .
 	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
 
@@ -72,13 +73,13 @@ test-unit: ## unit, property and fuzz-seed tests, race tests
 test-e2e: build $(FAULTY_MODULE) $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
 	@for version in $(SUPPORTED_ENVOYS); do \
 		echo "end to end in Envoy $$version"; \
-		env -u ENVOY ENVOY_VERSION=$$version go test -count=1 $$(go list ./testenv/... | grep -v /testenv/image); \
+		env -u ENVOY ENVOY_VERSION=$$version go -C testenv test -count=1 $$(go -C testenv list ./... | grep -v /testenv/image); \
 	done
 	@echo 'end to end without the decision cache'
-	env -u ENVOY TESTENV_DECISION_CACHE=0 go test -count=1 -run '$(DECIDING)' ./testenv/e2e
+	env -u ENVOY TESTENV_DECISION_CACHE=0 go -C testenv test -count=1 -run '$(DECIDING)' ./e2e
 
 test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS connections, 100,000 names
-	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go test -count=1 -v -timeout 20m -run 'Silent|Distinct' ./testenv/e2e
+	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go -C testenv test -count=1 -v -timeout 20m -run 'Silent|Distinct' ./e2e
 
 test-sanitizers: $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS)) ## race detector, address and thread sanitizers, in Envoy too
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
@@ -90,7 +91,7 @@ image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE,
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'
 
 test-image: image ## try the image in containers; starts Docker's daemon if there is none
-	IMAGE='$(IMAGE)' go test -count=1 ./testenv/image
+	IMAGE='$(IMAGE)' go -C testenv test -count=1 ./image
 
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
@@ -99,11 +100,12 @@ fuzz: ## fuzz every target for FUZZTIME each
 
 # The short run writes build/benchmarks, the full one docs/benchmarks.md.
 bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain: 3 minutes; FULL=1: 30, to docs/
-	go build -o build/bench ./testenv/bench
+	CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/bench ./bench
 	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(if $(FULL),-full -out docs) $(BENCH)
 
 bench-guard: ## hold the hot path's allocations and instructions to the committed ones; UPDATE=1 writes them
-	@go run ./testenv/bench/guard $(if $(UPDATE),-update)
+	@CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/guard ./bench/guard
+	@build/guard $(if $(UPDATE),-update)
 
 bench-deps: ## install what the benchmarks can use (Debian): HAProxy, nginx, valgrind
 	apt-get install -y --no-install-recommends haproxy nginx libnginx-mod-stream valgrind

@@ -6,13 +6,13 @@ import (
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // The C reader may refuse what it likes, but what it reads the Go parser must
 // read too, as the same.
 func FuzzPlainHello(f *testing.F) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		f.Add(c.Bytes)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) { wantNotLaxer(t, b) })
@@ -34,7 +34,7 @@ func wantNotLaxer(t *testing.T, b []byte) {
 
 // Every byte of every hello, changed in three ways.
 func TestPlainHelloIsNeverLaxerForChangedBytes(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		for i := range min(len(c.Bytes), 1024) {
 			for _, change := range []byte{1, 0x80, 0xff} {
 				b := bytes.Clone(c.Bytes)
@@ -47,19 +47,19 @@ func TestPlainHelloIsNeverLaxerForChangedBytes(t *testing.T) {
 
 // The cache is of use only if the hellos of real clients are plain to it.
 func TestPlainHelloReadsRealClients(t *testing.T) {
-	for name, hello := range map[string]hellos.Hello{
-		"curl": hellos.Curl(hellos.Site), "Chrome": hellos.Chrome(hellos.Site), "Firefox": hellos.Firefox(hellos.Site),
+	for name, hello := range map[string]hellotest.Hello{
+		"curl": hellotest.Curl(hellotest.Site), "Chrome": hellotest.Chrome(hellotest.Site), "Firefox": hellotest.Firefox(hellotest.Site),
 	} {
-		if got, _, ok := envoy.ReadHello(hellos.Whole(hello.Message()), clienthello.DefaultMaxBytes); !ok || got != hellos.Site {
-			t.Errorf("%s: read %q, %v; want %s", name, got, ok, hellos.Site)
+		if got, _, ok := envoy.ReadHello(hellotest.Whole(hello.Message()), clienthello.DefaultMaxBytes); !ok || got != hellotest.Site {
+			t.Errorf("%s: read %q, %v; want %s", name, got, ok, hellotest.Site)
 		}
 	}
 }
 
 func TestPlainHelloKeepsToTheLimit(t *testing.T) {
-	message := hellos.Curl(hellos.Site).Message()
+	message := hellotest.Curl(hellotest.Site).Message()
 	for limit, want := range map[int]bool{len(message): true, len(message) - 1: false} {
-		if _, _, ok := envoy.ReadHello(hellos.Whole(message), limit); ok != want {
+		if _, _, ok := envoy.ReadHello(hellotest.Whole(message), limit); ok != want {
 			t.Errorf("limit %d of %d bytes: read %v, want %v", limit, len(message), ok, want)
 		}
 	}

@@ -3,7 +3,7 @@ package filter_test
 import (
 	"testing"
 
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // BenchmarkConnection is a filter's whole life but for Envoy's part: what a
@@ -15,7 +15,7 @@ func BenchmarkConnection(b *testing.B) {
 		{name: "allowed", serverName: "en.wikipedia.org", decision: "allow"},
 		{name: "denied", serverName: "cloud.ibm.com", decision: "deny"},
 	} {
-		raw := hellos.Whole(hellos.Chrome(bench.serverName).Message())
+		raw := hellotest.Whole(hellotest.Chrome(bench.serverName).Message())
 		b.Run(bench.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

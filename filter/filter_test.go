@@ -11,7 +11,7 @@ import (
 
 	"wildcard-egress/filter"
 	"wildcard-egress/filter/policy"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 const wikipedia = `
@@ -21,7 +21,7 @@ rules:
   hosts: ["*.wikipedia.org"]
 `
 
-func hello(serverName string) []byte { return hellos.Whole(hellos.Chrome(serverName).Message()) }
+func hello(serverName string) []byte { return hellotest.Whole(hellotest.Chrome(serverName).Message()) }
 
 func TestDecisions(t *testing.T) {
 	const alert = "15 03 03 00 02 02 "
@@ -115,7 +115,7 @@ func TestTwoURISANsAreAnUnknownPrincipal(t *testing.T) {
 
 func TestEveryRefusalIsCountedOnceByItsReason(t *testing.T) {
 	e := enforcer(t, wikipedia)
-	for _, tt := range hellos.All() {
+	for _, tt := range hellotest.All() {
 		c := connection{}
 		feed(e.NewFilter(&c), &c, true, slices.Clip(tt.Bytes))
 		want := map[string]int{"denied." + c.said["reason"]: 1}
@@ -138,7 +138,7 @@ func TestEveryRefusalIsCountedOnceByItsReason(t *testing.T) {
 func TestAnySplitGivesTheSameDecision(t *testing.T) {
 	e := enforcer(t, wikipedia)
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, tt := range hellos.All() {
+	for _, tt := range hellotest.All() {
 		whole := connection{}
 		feed(e.NewFilter(&whole), &whole, true, tt.Bytes)
 		splits := [][][]byte{bytewise(tt.Bytes)}

@@ -10,7 +10,7 @@ import (
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/filter"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // What may come between two pieces of a stream; other steps are lengths.
@@ -39,12 +39,12 @@ func FuzzFilter(f *testing.F) {
 		enforcers[i] = enforcer(f, text)
 		enforcers[i].Log = slog.New(slog.DiscardHandler) // its rate limit is one of time
 	}
-	for i, c := range hellos.All() {
+	for i, c := range hellotest.All() {
 		if len(c.Bytes) < 3000 {
 			f.Add(byte(i), c.Bytes, []byte{byte(i), 5, 1, 200, byte(0xf8 + i%8)})
 		}
 	}
-	whole := hello(hellos.Site)
+	whole := hello(hellotest.Site)
 	f.Add(byte(1), whole, []byte{stepEnd})
 	f.Add(byte(1), whole, []byte{5, 4, stepDeadline})
 	f.Add(byte(1), whole, []byte{200, stepLeave})

@@ -8,6 +8,12 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
+	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/logs"
+	"wildcard-egress/testenv/sites"
 )
 
 // Options say what to start. Only Policy has no default.
@@ -16,8 +22,8 @@ type Options struct {
 	Sites  []string // TLS sites by their names; default: the three of the article
 	Dir    string   // for all files; default: a new one that Close removes
 
-	Envoy       string // binary; default: FindEnvoy
-	ModuleDir   string // where libwildcard_egress.so lies; default: BuildDir
+	Envoy       string // binary; default: envoys.Find
+	ModuleDir   string // where libwildcard_egress.so lies; default: built.Dir
 	Concurrency int    // workers of each Envoy; 0 is 1
 
 	Plain          bool // no mTLS between sidecar and gateway
@@ -38,18 +44,17 @@ var ArticleSites = []string{"en.wikipedia.org", "de.wikipedia.org", "cloud.ibm.c
 
 // Env is an application's way out, whole: sidecar, gateway, DNS and upstreams.
 type Env struct {
+	client.Client // dials; it has the addresses and the identities
+
 	Dir        string
 	PolicyFile string // what the gateway reads; see WritePolicy
-	Identities *Identities
-	DNS        *DNS
-	Upstream   *Upstreams
+	DNS        *dns.Server
+	Upstream   *sites.Upstreams
 
-	Gateway     *Envoy
-	GatewayAddr string
-	GatewayLog  *AccessLog
-	Sidecar     *Envoy // nil with Options.WithoutSidecar
-	SidecarAddr string
-	SidecarLog  *AccessLog
+	Gateway    *envoys.Envoy
+	GatewayLog *logs.Access
+	Sidecar    *envoys.Envoy // nil with Options.WithoutSidecar
+	SidecarLog *logs.Access
 
 	options      Options
 	envoyVersion string
@@ -79,23 +84,23 @@ func (e *Env) Close() error {
 // AddTLSSite starts a site with a certificate for names, and lets DNS know. A
 // name "*.zone" stands for all names below zone in DNS, for those one label
 // below it in the certificate.
-func (e *Env) AddTLSSite(names ...string) (*Site, error) {
+func (e *Env) AddTLSSite(names ...string) (*sites.Site, error) {
 	site, err := e.Upstream.AddTLS(names...)
 	return e.resolve(site, names, err)
 }
 
 // AddSite starts a site and lets DNS know its names.
-func (e *Env) AddSite(o SiteOptions) (*Site, error) {
+func (e *Env) AddSite(o sites.Options) (*sites.Site, error) {
 	site, err := e.Upstream.Add(o)
 	return e.resolve(site, o.Names, err)
 }
 
-func (e *Env) resolve(site *Site, names []string, err error) (*Site, error) {
+func (e *Env) resolve(site *sites.Site, names []string, err error) (*sites.Site, error) {
 	if err != nil {
 		return nil, err
 	}
 	for _, name := range names {
-		e.DNS.Set(name, Answer{Addrs: []netip.Addr{site.AddrPort().Addr()}, TTL: 60})
+		e.DNS.Set(name, dns.Answer{Addrs: []netip.Addr{site.AddrPort().Addr()}, TTL: 60})
 	}
 	return site, nil
 }
@@ -112,7 +117,7 @@ func (e *Env) WritePolicy(content string) error {
 // Logs returns the last n bytes of each Envoy's own log, with headings.
 func (e *Env) Logs(n int64) string {
 	var text strings.Builder
-	for _, envoy := range []*Envoy{e.Gateway, e.Sidecar} {
+	for _, envoy := range []*envoys.Envoy{e.Gateway, e.Sidecar} {
 		if envoy != nil {
 			fmt.Fprintf(&text, "--- log of envoy %s\n%s", envoy.Name, envoy.LogTail(n))
 		}

@@ -6,6 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/dns"
+	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/logs"
+	"wildcard-egress/testenv/sites"
 )
 
 func (e *Env) start(ctx context.Context) error {
@@ -27,15 +34,15 @@ func (e *Env) progress(format string, args ...any) {
 func (e *Env) findFiles(ctx context.Context) (err error) {
 	o := &e.options
 	if o.Envoy == "" {
-		if o.Envoy, err = FindEnvoy(); err != nil {
+		if o.Envoy, err = envoys.Find(); err != nil {
 			return err
 		}
 	}
-	if e.envoyVersion, err = EnvoyVersion(ctx, o.Envoy); err != nil {
+	if e.envoyVersion, err = envoys.Version(ctx, o.Envoy); err != nil {
 		return err
 	}
 	if o.ModuleDir == "" {
-		if o.ModuleDir, err = BuildDir(); err != nil {
+		if o.ModuleDir, err = built.Dir(); err != nil {
 			return err
 		}
 	}
@@ -57,26 +64,27 @@ func (e *Env) findFiles(ctx context.Context) (err error) {
 
 // startWorld starts what is outside: certificates, DNS and the sites.
 func (e *Env) startWorld(context.Context) (err error) {
-	sites := e.options.Sites
-	if len(sites) == 0 {
-		sites = ArticleSites
+	names := e.options.Sites
+	if len(names) == 0 {
+		names = ArticleSites
 	}
-	e.progress("starting a DNS server and %d sites", len(sites))
-	if e.Identities, err = NewIdentities(); err != nil {
+	e.progress("starting a DNS server and %d sites", len(names))
+	if e.Identities, err = certs.NewIdentities(); err != nil {
 		return err
 	}
 	if e.meshCA, err = e.Identities.Authority.WriteFile(e.Dir, "mesh-ca"); err != nil {
 		return err
 	}
-	if e.DNS, err = StartDNS(); err != nil {
+	if e.DNS, err = dns.Start(); err != nil {
 		return err
 	}
 	e.closers = append(e.closers, e.DNS.Close)
-	if e.Upstream, err = NewUpstreams(); err != nil {
+	if e.Upstream, err = sites.NewUpstreams(); err != nil {
 		return err
 	}
 	e.closers = append(e.closers, e.Upstream.Close)
-	for _, name := range sites {
+	e.Plain, e.SiteAuthority = e.options.Plain, e.Upstream.Authority
+	for _, name := range names {
 		if _, err := e.AddTLSSite(name); err != nil {
 			return err
 		}
@@ -87,7 +95,7 @@ func (e *Env) startWorld(context.Context) (err error) {
 func (e *Env) startGateway(ctx context.Context) error {
 	o := e.options
 	e.progress("starting the gateway, Envoy %s", e.envoyVersion)
-	e.GatewayLog = &AccessLog{path: filepath.Join(e.Dir, "gateway.access.json")}
+	e.GatewayLog = logs.At(filepath.Join(e.Dir, "gateway.access.json"))
 	config, err := e.render(ctx, cmp.Or(o.Chain, "gateway"), e.Identities.Gateway, e.GatewayLog, o.GatewayFlags...)
 	if err == nil && o.EditGateway != nil {
 		config, err = o.EditGateway(config)
@@ -95,7 +103,7 @@ func (e *Env) startGateway(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
 	}
-	e.Gateway, e.GatewayAddr, err = e.startEnvoy(ctx, EnvoyOptions{
+	e.Gateway, e.GatewayAddr, err = e.startEnvoy(ctx, envoys.Options{
 		Name: "gateway", Bootstrap: config, ModuleDir: o.ModuleDir, Args: o.GatewayArgs, Env: o.GatewayEnv,
 	})
 	return err
@@ -106,19 +114,19 @@ func (e *Env) startSidecar(ctx context.Context) error {
 		return nil
 	}
 	e.progress("starting the sidecar, Envoy %s", e.envoyVersion)
-	e.SidecarLog = &AccessLog{path: filepath.Join(e.Dir, "sidecar.access.json")}
+	e.SidecarLog = logs.At(filepath.Join(e.Dir, "sidecar.access.json"))
 	flags := append([]string{"--gateway", e.GatewayAddr}, e.options.SidecarFlags...)
 	config, err := e.render(ctx, "sidecar", e.Identities.App, e.SidecarLog, flags...)
 	if err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}
-	e.Sidecar, e.SidecarAddr, err = e.startEnvoy(ctx, EnvoyOptions{Name: "sidecar", Bootstrap: config})
+	e.Sidecar, e.SidecarAddr, err = e.startEnvoy(ctx, envoys.Options{Name: "sidecar", Bootstrap: config})
 	return err
 }
 
-func (e *Env) startEnvoy(ctx context.Context, o EnvoyOptions) (*Envoy, string, error) {
+func (e *Env) startEnvoy(ctx context.Context, o envoys.Options) (*envoys.Envoy, string, error) {
 	o.Dir, o.Binary, o.Concurrency = e.Dir, e.options.Envoy, e.options.Concurrency
-	envoy, err := StartEnvoy(ctx, o)
+	envoy, err := envoys.Start(ctx, o)
 	if err != nil {
 		return nil, "", err
 	}

@@ -9,6 +9,10 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/logs"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -28,17 +32,17 @@ func TestEnv(t *testing.T) {
 		}
 		env.Upstream.Site("de.wikipedia.org").WantConnections(t, 1)
 		env.DNS.WantQueries(t, "de.wikipedia.org")
-		entry := env.GatewayLog.WantEntry(t, testenv.Named("de.wikipedia.org"))
-		if got := entry.Get("principal"); got != testenv.AppID {
-			t.Errorf("the gateway saw principal %q, want %s", got, testenv.AppID)
+		entry := env.GatewayLog.WantEntry(t, logs.Named("de.wikipedia.org"))
+		if got := entry.Get("principal"); got != certs.AppID {
+			t.Errorf("the gateway saw principal %q, want %s", got, certs.AppID)
 		}
 	})
 	t.Run("who connects directly chooses a certificate", func(t *testing.T) {
-		conn, err := env.DialGateway(testenv.Outer{Certificate: env.Identities.Payments})
+		conn, err := env.DialGateway(client.Outer{Certificate: env.Identities.Payments})
 		if err != nil {
 			t.Fatal(err)
 		}
-		from := testenv.From(conn.LocalAddr())
+		from := logs.From(conn.LocalAddr())
 		inner, err := env.Handshake(conn, "en.wikipedia.org")
 		if err != nil {
 			t.Fatal(err)
@@ -46,12 +50,12 @@ func TestEnv(t *testing.T) {
 		inner.Close()
 		entry := env.GatewayLog.WantEntry(t, from)
 		got := []string{entry.Get("principal"), entry.Get("requested_server_name"), entry.Get("server_name")}
-		if diff := cmp.Diff([]string{testenv.PaymentsID, testenv.OuterServerName, "en.wikipedia.org"}, got); diff != "" {
+		if diff := cmp.Diff([]string{certs.PaymentsID, client.OuterServerName, "en.wikipedia.org"}, got); diff != "" {
 			t.Errorf("principal, outer and inner server name (-want +got):\n%s", diff)
 		}
 	})
 	t.Run("a certificate of another authority gets nowhere", func(t *testing.T) {
-		if site, err := env.GetDirect(testenv.Outer{Certificate: env.Identities.Stranger}, "en.wikipedia.org"); err == nil {
+		if site, err := env.GetDirect(client.Outer{Certificate: env.Identities.Stranger}, "en.wikipedia.org"); err == nil {
 			t.Errorf("%q answered", site)
 		}
 		env.WantStat(t, "wildcard_egress.denied.handshake_failed", 1)
@@ -104,7 +108,7 @@ func TestEnvOfOtherKinds(t *testing.T) {
 
 func TestEnvPassesRawBytes(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipediaPolicy, Plain: true, WithoutSidecar: true})
-	conn, err := env.DialGateway(testenv.Outer{})
+	conn, err := env.DialGateway(client.Outer{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +119,7 @@ func TestEnvPassesRawBytes(t *testing.T) {
 	if answer, err := io.ReadAll(conn); len(answer) > 0 {
 		t.Errorf("answered %q, %v; want the connection closed", answer, err)
 	}
-	if got := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr())).Get("reason"); got != "not_tls" {
+	if got := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr())).Get("reason"); got != "not_tls" {
 		t.Errorf("reason %q, want not_tls", got)
 	}
 }
@@ -134,8 +138,8 @@ func TestEnvLeavesNothing(t *testing.T) {
 	if _, err := os.Stat(env.Dir); !os.IsNotExist(err) {
 		t.Errorf("%s is still there (%v)", env.Dir, err)
 	}
-	for _, envoy := range []*testenv.Envoy{env.Gateway, env.Sidecar} {
-		if !gone(envoy.PID()) {
+	for _, envoy := range []*envoys.Envoy{env.Gateway, env.Sidecar} {
+		if envoy.Alive() == nil {
 			t.Errorf("envoy %s still runs", envoy.Name)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // runInspect runs the command with bytes on standard input.
@@ -38,7 +38,7 @@ func writeFile(t *testing.T, data []byte) string {
 }
 
 func TestInspectTellsEveryCase(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			file := writeFile(t, c.Bytes)
 			lines, err := runInspect(t, nil, file)
@@ -55,7 +55,7 @@ func TestInspectTellsEveryCase(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if negative := c.Result != hellos.Accepted; errors.Is(err, errNegative) != negative {
+			if negative := c.Result != hellotest.Accepted; errors.Is(err, errNegative) != negative {
 				t.Errorf("error %v, want a negative answer: %v", err, negative)
 			}
 		})
@@ -63,13 +63,13 @@ func TestInspectTellsEveryCase(t *testing.T) {
 }
 
 func TestInspectPrintsAllKeysInOrder(t *testing.T) {
-	message := hellos.Chrome("EN.wikipedia.ORG.").Message()
+	message := hellotest.Chrome("EN.wikipedia.ORG.").Message()
 	for name, tt := range map[string]struct {
 		stdin []byte
 		want  string
 	}{
 		"a hello in five records": {
-			stdin: hellos.Records(message, 400),
+			stdin: hellotest.Records(message, 400),
 			want: `{"file":"-","result":"server_name","server_name":"en.wikipedia.org","reason":"","record_count":5,` +
 				`"hello_bytes":` + strconv.Itoa(len(message)) + `,"ech":true,"alpn":["h2","http/1.1"],` +
 				`"tls_versions":["0xDADA","TLS 1.3","TLS 1.2"]}`,
@@ -79,12 +79,12 @@ func TestInspectPrintsAllKeysInOrder(t *testing.T) {
 				`"hello_bytes":0,"ech":false,"alpn":[],"tls_versions":[]}`,
 		},
 		"a hello that announces 16 MiB": {
-			stdin: hellos.Whole([]byte{1, 0xff, 0xff, 0xff}),
+			stdin: hellotest.Whole([]byte{1, 0xff, 0xff, 0xff}),
 			want: `{"file":"-","result":"malformed","server_name":"","reason":"client_hello_too_large","record_count":1,` +
 				`"hello_bytes":16777219,"ech":false,"alpn":[],"tls_versions":[]}`,
 		},
 		"text from the wire": {
-			stdin: hellos.Whole(hellos.Old(0x0303, hellos.ServerName("<a>\n\"\xff"), hellos.ALPN("\x00h2")).Message()),
+			stdin: hellotest.Whole(hellotest.Old(0x0303, hellotest.ServerName("<a>\n\"\xff"), hellotest.ALPN("\x00h2")).Message()),
 			want: `{"file":"-","result":"malformed","server_name":"<a>\\n\\\"\\xff","reason":"invalid_server_name","record_count":1,` +
 				`"hello_bytes":78,"ech":false,"alpn":["\\x00h2"],"tls_versions":["TLS 1.2"]}`,
 		},
@@ -99,7 +99,7 @@ func TestInspectPrintsAllKeysInOrder(t *testing.T) {
 }
 
 func TestInspectNamesAMissingFileBehindTheGoodOnes(t *testing.T) {
-	good := writeFile(t, hellos.Whole(hellos.Curl(hellos.Site).Message()))
+	good := writeFile(t, hellotest.Whole(hellotest.Curl(hellotest.Site).Message()))
 	missing := filepath.Join(t.TempDir(), "missing.bin")
 	lines, err := runInspect(t, nil, missing, good)
 	if len(lines) != 1 || !strings.Contains(lines[0], `"result":"server_name"`) {
@@ -111,7 +111,7 @@ func TestInspectNamesAMissingFileBehindTheGoodOnes(t *testing.T) {
 }
 
 func TestInspectHonoursTheLimit(t *testing.T) {
-	file := writeFile(t, hellos.Whole(hellos.OfSize(hellos.Site, 20000)))
+	file := writeFile(t, hellotest.Whole(hellotest.OfSize(hellotest.Site, 20000)))
 	for limit, want := range map[string]string{"16384": "client_hello_too_large", "20000": ""} {
 		lines, _ := runInspect(t, nil, "--max-client-hello-bytes", limit, file)
 		if !strings.Contains(lines[0], `"reason":"`+want+`"`) {
@@ -133,7 +133,7 @@ func (e *endless) Read(b []byte) (int, error) {
 
 func TestInspectReadsNoMoreThanTheParserNeeds(t *testing.T) {
 	behind := &endless{}
-	hello := hellos.Whole(hellos.Curl(hellos.Site).Message())
+	hello := hellotest.Whole(hellotest.Curl(hellotest.Site).Message())
 	if line, err := inspect(io.MultiReader(bytes.NewReader(hello), behind), 16384); err != nil || line.Result != resultServerName {
 		t.Errorf("inspect = %+v, %v", line, err)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/envoy/abitest"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // A refused connection leaves its name behind; the next one often gets its
@@ -57,4 +57,4 @@ func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
 	wantNothingLeft(t)
 }
 
-func helloOf(name string) []byte { return hellos.Whole(hellos.Curl(name).Message()) }
+func helloOf(name string) []byte { return hellotest.Whole(hellotest.Curl(name).Message()) }

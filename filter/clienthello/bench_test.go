@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // fed keeps the compiler from leaving out what is measured.
@@ -20,20 +20,20 @@ func feedTo(p *clienthello.Parser, b []byte) {
 }
 
 func BenchmarkFeed(b *testing.B) {
-	browser := hellos.Chrome(hellos.Site)
+	browser := hellotest.Chrome(hellotest.Site)
 	short := 2048 - len(browser.Message()) - 4
-	browser.Extensions = append(browser.Extensions, hellos.Padding(short))
+	browser.Extensions = append(browser.Extensions, hellotest.Padding(short))
 	for _, bb := range []struct {
 		name string
 		raw  []byte
 	}{
-		{"browser-2KB", hellos.Whole(browser.Message())},
-		{"chrome", hellos.Whole(hellos.Chrome(hellos.Site).Message())},
-		{"firefox", hellos.Whole(hellos.Firefox(hellos.Site).Message())},
-		{"curl", hellos.Whole(hellos.Curl(hellos.Site).Message())},
-		{"go", goHello(b, &tls.Config{ServerName: hellos.Site, NextProtos: []string{"h2"}})},
+		{"browser-2KB", hellotest.Whole(browser.Message())},
+		{"chrome", hellotest.Whole(hellotest.Chrome(hellotest.Site).Message())},
+		{"firefox", hellotest.Whole(hellotest.Firefox(hellotest.Site).Message())},
+		{"curl", hellotest.Whole(hellotest.Curl(hellotest.Site).Message())},
+		{"go", goHello(b, &tls.Config{ServerName: hellotest.Site, NextProtos: []string{"h2"}})},
 		{"refused-plain-text", []byte("GET / HTTP/1.1\r\n")},
-		{"refused-no-server-name", hellos.Whole(hellos.Small().Message())},
+		{"refused-no-server-name", hellotest.Whole(hellotest.Small().Message())},
 	} {
 		b.Run(bb.name, func(b *testing.B) {
 			b.ReportMetric(float64(len(bb.raw)), "raw-bytes")
@@ -51,11 +51,11 @@ func BenchmarkFeed(b *testing.B) {
 // The loop of comparisons alone is "compare": the host's share.
 func BenchmarkDribble(b *testing.B) {
 	for name, message := range map[string][]byte{
-		"padding":         hellos.OfSize(hellos.Site, 16384),
-		"many-extensions": hellos.ManyExtensions(hellos.Site, 16384),
+		"padding":         hellotest.OfSize(hellotest.Site, 16384),
+		"many-extensions": hellotest.ManyExtensions(hellotest.Site, 16384),
 	} {
 		for _, size := range []int{16384, 1000, 1} {
-			raw := hellos.Records(message, size)
+			raw := hellotest.Records(message, size)
 			prefix := name + "/records-of-" + strconv.Itoa(size) + "/"
 			b.Run(prefix+"at-once", func(b *testing.B) {
 				b.ReportAllocs()

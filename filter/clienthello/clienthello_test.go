@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // outcome is all that a Parser says of some bytes, in values that compare.
@@ -25,21 +25,21 @@ func outcomeOf(hello clienthello.Hello, err error) outcome {
 	var refusal *clienthello.Error
 	switch {
 	case err == nil:
-		o.Result = hellos.Accepted
+		o.Result = hellotest.Accepted
 		return o
 	case err == clienthello.ErrIncomplete:
-		o.Result, o.Reason = hellos.Incomplete, hellos.Incomplete
+		o.Result, o.Reason = hellotest.Incomplete, hellotest.Incomplete
 		return o
 	case errors.As(err, &refusal):
 		o.Reason = refusal.Reason
 	}
 	switch {
 	case errors.Is(err, clienthello.ErrNotTLS):
-		o.Result = hellos.NotTLS
+		o.Result = hellotest.NotTLS
 	case errors.Is(err, clienthello.ErrNoServerName):
-		o.Result = hellos.NoServerName
+		o.Result = hellotest.NoServerName
 	case errors.Is(err, clienthello.ErrMalformed), errors.Is(err, clienthello.ErrTooLarge):
-		o.Result = hellos.Malformed
+		o.Result = hellotest.Malformed
 	}
 	return o
 }
@@ -66,15 +66,15 @@ func sizes(n ...int) func() int {
 func atOnce(raw []byte) outcome { return feed(raw, sizes(len(raw))) }
 
 // want is the outcome for the parser: the check of the name comes after it.
-func want(c hellos.Case) outcome {
+func want(c hellotest.Case) outcome {
 	if c.Reason == "invalid_server_name" {
-		c.Result, c.Reason = hellos.Accepted, ""
+		c.Result, c.Reason = hellotest.Accepted, ""
 	}
 	return outcome{Result: c.Result, Reason: c.Reason, Name: c.Sent, ECH: c.ECH}
 }
 
 func TestFeed(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			got := atOnce(c.Bytes)
 			got.Protocols, got.Versions = nil, nil
@@ -87,18 +87,18 @@ func TestFeed(t *testing.T) {
 
 func TestFeedAfterTheResultRefuses(t *testing.T) {
 	var p clienthello.Parser
-	raw := hellos.Whole(hellos.Chrome(hellos.Site).Message())
+	raw := hellotest.Whole(hellotest.Chrome(hellotest.Site).Message())
 	if _, err := p.Feed(raw); err != nil {
 		t.Fatal(err)
 	}
-	want := outcome{Result: hellos.Malformed, Reason: "fed_after_the_result", Protocols: []string{}, Versions: []uint16{}}
+	want := outcome{Result: hellotest.Malformed, Reason: "fed_after_the_result", Protocols: []string{}, Versions: []uint16{}}
 	if diff := cmp.Diff(want, outcomeOf(p.Feed(raw))); diff != "" {
 		t.Errorf("second Feed (-want +got):\n%s", diff)
 	}
 }
 
 func TestMaxBytes(t *testing.T) {
-	raw := hellos.Whole(hellos.OfSize(hellos.Site, 20000))
+	raw := hellotest.Whole(hellotest.OfSize(hellotest.Site, 20000))
 	for maxBytes, want := range map[int]error{
 		0: clienthello.ErrTooLarge, -1: clienthello.ErrTooLarge,
 		19999: clienthello.ErrTooLarge, 20000: nil, 65536: nil,
@@ -111,8 +111,8 @@ func TestMaxBytes(t *testing.T) {
 }
 
 func TestRecordsAndHelloBytes(t *testing.T) {
-	message := hellos.OfSize(hellos.Site, 1000)
-	raw := append(hellos.Records(message, 300), hellos.Record(hellos.ApplicationData, []byte("behind"))...)
+	message := hellotest.OfSize(hellotest.Site, 1000)
+	raw := append(hellotest.Records(message, 300), hellotest.Record(hellotest.ApplicationData, []byte("behind"))...)
 	var p clienthello.Parser
 	if _, err := p.Feed(raw); err != nil || p.Records() != 4 || p.HelloBytes() != 1000 {
 		t.Errorf("Records() = %d, HelloBytes() = %d, %v, want 4, 1000, nil", p.Records(), p.HelloBytes(), err)
@@ -120,7 +120,7 @@ func TestRecordsAndHelloBytes(t *testing.T) {
 }
 
 func TestFeedAllocatesNothingForAHelloAtOnce(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		if len(c.Message) > 4096 || c.Message == nil || strings.HasPrefix(c.Name, "many unknown extensions") {
 			continue
 		}
@@ -136,7 +136,7 @@ func TestFeedAllocatesNothingForAHelloAtOnce(t *testing.T) {
 
 func TestFeedAllocatesByWhatCameNotByWhatWasAnnounced(t *testing.T) {
 	const parsers, received = 1000, 100
-	raw := hellos.Whole(hellos.OfSize(hellos.Site, 16384))[:received]
+	raw := hellotest.Whole(hellotest.OfSize(hellotest.Site, 16384))[:received]
 	var before, after runtime.MemStats
 	kept := make([]clienthello.Parser, parsers)
 	runtime.ReadMemStats(&before)
@@ -155,25 +155,25 @@ func TestFeedAllocatesByWhatCameNotByWhatWasAnnounced(t *testing.T) {
 
 func TestProtocolsAndVersions(t *testing.T) {
 	for name, tt := range map[string]struct {
-		hello hellos.Hello
+		hello hellotest.Hello
 		want  outcome
 	}{
 		"Chrome offers GREASE and two versions": {
-			hello: hellos.Chrome(hellos.Site),
+			hello: hellotest.Chrome(hellotest.Site),
 			want:  outcome{ECH: true, Protocols: []string{"h2", "http/1.1"}, Versions: []uint16{0xdada, 0x0304, 0x0303}},
 		},
 		"without supported_versions the legacy version counts": {
-			hello: hellos.Old(0x0302, hellos.ServerName(hellos.Site)),
+			hello: hellotest.Old(0x0302, hellotest.ServerName(hellotest.Site)),
 			want:  outcome{Protocols: []string{}, Versions: []uint16{0x0302}},
 		},
 		"a legacy version over TLS 1.2 is TLS 1.2": {
-			hello: hellos.Old(0x0304, hellos.ServerName(hellos.Site)),
+			hello: hellotest.Old(0x0304, hellotest.ServerName(hellotest.Site)),
 			want:  outcome{Protocols: []string{}, Versions: []uint16{0x0303}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			tt.want.Result, tt.want.Name = hellos.Accepted, hellos.Site
-			if diff := cmp.Diff(tt.want, atOnce(hellos.Whole(tt.hello.Message()))); diff != "" {
+			tt.want.Result, tt.want.Name = hellotest.Accepted, hellotest.Site
+			if diff := cmp.Diff(tt.want, atOnce(hellotest.Whole(tt.hello.Message()))); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

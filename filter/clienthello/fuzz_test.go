@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // What a fuzz target puts around its input, so that the lengths outside it
@@ -27,19 +27,19 @@ func wrap(layer uint8, data []byte) []byte {
 	n := len(data)
 	switch layer % layers {
 	case asBody:
-		return hellos.Whole(append([]byte{1, byte(n >> 16), byte(n >> 8), byte(n)}, data...))
+		return hellotest.Whole(append([]byte{1, byte(n >> 16), byte(n >> 8), byte(n)}, data...))
 	case asExtensions:
 		length := []byte{byte(n >> 8), byte(n)}
-		return wrap(asBody, slices.Concat(hellos.Old(0x0303).Message()[4:], length, data))
+		return wrap(asBody, slices.Concat(hellotest.Old(0x0303).Message()[4:], length, data))
 	case asData:
 		if n < 2 {
 			return nil
 		}
-		extension := hellos.Extension{Type: binary.BigEndian.Uint16(data), Data: data[2:]}
+		extension := hellotest.Extension{Type: binary.BigEndian.Uint16(data), Data: data[2:]}
 		if extension.Type == 0 {
-			return hellos.Whole(hellos.Old(0x0303, extension).Message())
+			return hellotest.Whole(hellotest.Old(0x0303, extension).Message())
 		}
-		return hellos.Whole(hellos.Old(0x0303, hellos.ServerName(hellos.Site), extension).Message())
+		return hellotest.Whole(hellotest.Old(0x0303, hellotest.ServerName(hellotest.Site), extension).Message())
 	}
 	return data
 }
@@ -47,7 +47,7 @@ func wrap(layer uint8, data []byte) []byte {
 // seed adds every case of a moderate size, whole and as the layers take it.
 func seed(f *testing.F, add func(layer uint8, data []byte)) {
 	f.Helper()
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		if len(c.Bytes) < 4096 {
 			add(asBytes, c.Bytes)
 		}
@@ -55,7 +55,7 @@ func seed(f *testing.F, add func(layer uint8, data []byte)) {
 			add(asBody, c.Message[4:])
 		}
 	}
-	for _, extension := range hellos.Chrome(hellos.Site).Extensions {
+	for _, extension := range hellotest.Chrome(hellotest.Site).Extensions {
 		data := binary.BigEndian.AppendUint16(nil, extension.Type)
 		add(asData, append(data, extension.Data...))
 		length := binary.BigEndian.AppendUint16(data, uint16(len(extension.Data)))

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // cryptoTLS returns the server name that a crypto/tls server reads from raw.
@@ -59,7 +59,7 @@ func checkAgainstCryptoTLS(t *testing.T, raw []byte) {
 	}
 	if last := len(hello.ServerName) - 1; hello.ServerName[last] == '.' {
 		// In one record the name is borrowed from raw, so that it can be changed there.
-		raw = hellos.Whole(messageOf(raw, p.HelloBytes()))
+		raw = hellotest.Whole(messageOf(raw, p.HelloBytes()))
 		p = clienthello.Parser{}
 		if hello, err = p.Feed(raw); err != nil {
 			t.Fatalf("accepted, but refused with other records: %v", err)
@@ -87,7 +87,7 @@ func messageOf(raw []byte, n int) []byte {
 }
 
 func TestWhatIsAcceptedCryptoTLSReadsAsTheSameName(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) { checkAgainstCryptoTLS(t, c.Bytes) })
 	}
 }
@@ -103,9 +103,9 @@ func TestFeedReadsTheHellosOfCryptoTLS(t *testing.T) {
 		"with a ticket": {ClientSessionCache: tls.NewLRUClientSessionCache(1)},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config.ServerName = hellos.Site
+			config.ServerName = hellotest.Site
 			raw := goHello(t, config)
-			if got := atOnce(raw); got.Result != hellos.Accepted || got.Name != hellos.Site {
+			if got := atOnce(raw); got.Result != hellotest.Accepted || got.Name != hellotest.Site {
 				t.Errorf("Feed = %+v", got)
 			}
 			checkAgainstCryptoTLS(t, raw)

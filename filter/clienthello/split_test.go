@@ -7,7 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // stride is the step from cut to cut: 1, but for the few large inputs, which
@@ -16,7 +16,7 @@ func stride(b []byte) int { return 1 + len(b)/4096*16 }
 
 func TestFeedIsTheSameForAnySplitIntoReads(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			want := atOnce(c.Bytes)
 			check := func(how string, next func() int) {
@@ -37,7 +37,7 @@ func TestFeedIsTheSameForAnySplitIntoReads(t *testing.T) {
 }
 
 func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		if c.Message == nil {
 			continue // the records are the point of this case
 		}
@@ -49,10 +49,10 @@ func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
 				}
 			}
 			for size := 1; size < min(len(c.Message), 200); size += stride(c.Message) {
-				check("records of one size", hellos.Records(c.Message, size))
+				check("records of one size", hellotest.Records(c.Message, size))
 			}
 			for cut := 1; cut < len(c.Message); cut += stride(c.Message) {
-				front, back := hellos.Whole(c.Message[:cut]), hellos.Whole(c.Message[cut:])
+				front, back := hellotest.Whole(c.Message[:cut]), hellotest.Whole(c.Message[cut:])
 				check("two records", append(front, back...))
 			}
 		})
@@ -60,8 +60,8 @@ func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
 }
 
 func TestNeedIsALowerBound(t *testing.T) {
-	for _, c := range hellos.All() {
-		for _, raw := range [][]byte{c.Bytes, hellos.Records(c.Message, 3)} {
+	for _, c := range hellotest.All() {
+		for _, raw := range [][]byte{c.Bytes, hellotest.Records(c.Message, 3)} {
 			for start := range min(len(raw), 400) {
 				var p clienthello.Parser
 				if _, err := p.Feed(raw[:start]); err != clienthello.ErrIncomplete {
@@ -103,11 +103,11 @@ func TestNeedKeepsTheParserOutOfADribble(t *testing.T) {
 		raw   []byte
 		calls int
 	}{
-		"a hello in one record":         {hellos.Whole(hellos.OfSize(hellos.Site, 16384)), 6},
-		"a hello in two records":        {hellos.Records(hellos.OfSize(hellos.Site, 16384), 10000), 7},
-		"a hello in records of a byte":  {hellos.Records(hellos.OfSize(hellos.Site, 1000), 1), 1005},
+		"a hello in one record":         {hellotest.Whole(hellotest.OfSize(hellotest.Site, 16384)), 6},
+		"a hello in two records":        {hellotest.Records(hellotest.OfSize(hellotest.Site, 16384), 10000), 7},
+		"a hello in records of a byte":  {hellotest.Records(hellotest.OfSize(hellotest.Site, 1000), 1), 1005},
 		"a protocol that is not TLS":    {[]byte("GET / HTTP/1.1"), 1},
-		"a handshake that is not hello": {hellos.Whole([]byte{2, 0, 0, 0}), 4},
+		"a handshake that is not hello": {hellotest.Whole([]byte{2, 0, 0, 0}), 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, calls := feedByNeed(tt.raw)

@@ -13,7 +13,7 @@ import (
 	"syscall"
 	"time"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/procs"
 )
 
 // serverPath finds a server's binary, also where it is not on a user's PATH.
@@ -57,7 +57,7 @@ func (w *world) startServer(ctx context.Context, p *proxy, s setup, command func
 	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, w.dir
 	cmd.ExtraFiles = []*os.File{file}
 	begin := time.Now()
-	child, err := testenv.StartChild(cmd)
+	child, err := procs.Start(cmd)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func setNonblock(listener net.Listener) error {
 	return errors.Join(err, setErr)
 }
 
-func (p *proxy) waitReady(ctx context.Context, child *testenv.Child) error {
+func (p *proxy) waitReady(ctx context.Context, child *procs.Process) error {
 	return waitFor(ctx, p.name+": not ready", func() (bool, error) {
 		if err := child.Alive(); err != nil {
 			return false, err

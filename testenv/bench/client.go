@@ -12,16 +12,16 @@ import (
 	"sync/atomic"
 	"time"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
 )
 
 // clientTimeout ends whatever a connection does.
 const clientTimeout = 30 * time.Second
 
-// client opens connections to one proxy: the outer mTLS by crypto/tls, inside
+// dialer opens connections to one proxy: the outer mTLS by crypto/tls, inside
 // it bytes made before. What it costs is the same for all proxies, and is not
 // in the figures, which are those of the proxy's process.
-type client struct {
+type dialer struct {
 	addr   string
 	outer  *tls.Config // nil: plain TCP
 	hellos [][]byte
@@ -37,13 +37,13 @@ const (
 	resumed handshake = "resumed" // from a ticket, as at all its others
 )
 
-func (w *world) client(addr string, h handshake) *client {
-	c := &client{addr: addr, hellos: w.hellos}
+func (w *world) client(addr string, h handshake) *dialer {
+	c := &dialer{addr: addr, hellos: w.hellos}
 	if h == plain {
 		return c
 	}
 	c.outer = &tls.Config{
-		ServerName:   testenv.OuterServerName,
+		ServerName:   client.OuterServerName,
 		Certificates: []tls.Certificate{*w.identities.App},
 		NextProtos:   []string{"istio"},
 		// As Istio's sidecars: TLS 1.3, and Envoy's first choice of curve.
@@ -69,7 +69,7 @@ func (forgetful) Get(string) (*tls.ClientSessionState, bool) { return nil, false
 func (forgetful) Put(string, *tls.ClientSessionState)        {}
 
 // open connects, with the outer handshake.
-func (c *client) open(ctx context.Context) (net.Conn, error) {
+func (c *dialer) open(ctx context.Context) (net.Conn, error) {
 	dialer := net.Dialer{Timeout: clientTimeout}
 	conn, err := dialer.DialContext(ctx, "tcp", c.addr)
 	if err != nil {
@@ -92,7 +92,7 @@ func (c *client) open(ctx context.Context) (net.Conn, error) {
 
 // connect opens a connection, sends a hello and waits for the greeting. hello
 // counts through the names.
-func (c *client) connect(ctx context.Context, hello int) (net.Conn, error) {
+func (c *dialer) connect(ctx context.Context, hello int) (net.Conn, error) {
 	conn, err := c.open(ctx)
 	if err != nil {
 		return nil, err
@@ -144,7 +144,7 @@ func command(conn net.Conn, command byte, size int64) error {
 }
 
 // openAndClose makes n connections, several at a time.
-func (c *client) openAndClose(ctx context.Context, atOnce, n int) error {
+func (c *dialer) openAndClose(ctx context.Context, atOnce, n int) error {
 	return repeat(atOnce, n, func(i int) error {
 		conn, err := c.connect(ctx, i)
 		if err != nil {

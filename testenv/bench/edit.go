@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // liveStreams is how many connections live through an edit of the hosts.
@@ -91,7 +91,7 @@ func cut(streams []net.Conn) int {
 // through. hosts are those that were there at the start.
 func (p *proxy) timeEdit(ctx context.Context, hosts []string) (time.Duration, error) {
 	const added = "added.example.edu"
-	hello := hellos.Whole(hellos.Chrome(added).Message())
+	hello := hellotest.Whole(hellotest.Chrome(added).Message())
 	try := func() bool {
 		conn, err := p.client.open(ctx)
 		if err != nil {

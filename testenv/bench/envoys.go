@@ -12,7 +12,7 @@ import (
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/filter/policy"
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/envoys"
 )
 
 // startEnvoy starts one of the proxies that are Envoys.
@@ -24,7 +24,7 @@ func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, e
 		return nil, err
 	}
 	begin := time.Now()
-	envoy, err := testenv.StartEnvoy(ctx, testenv.EnvoyOptions{
+	envoy, err := envoys.Start(ctx, envoys.Options{
 		Name: p.file, Dir: w.dir, Binary: w.envoy, Bootstrap: config, ModuleDir: w.moduleDir, Concurrency: s.workers,
 		Args: []string{"--drain-time-s", fmt.Sprint(int(drainTime.Seconds())), "--parent-shutdown-time-s", "900"},
 	})

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 // fresh makes the first connection to each of many names.
@@ -36,7 +36,7 @@ func (r *run) freshRound(ctx context.Context, p *proxy, from int) {
 	var times []float64
 	_ = repeat(2*r.plan.clients, r.plan.freshNames, func(i int) error {
 		name := fmt.Sprintf("n%d.fresh.wikipedia.org", from+i)
-		hello := hellos.Whole(hellos.Chrome(name).Message())
+		hello := hellotest.Whole(hellotest.Chrome(name).Message())
 		start := time.Now()
 		conn, err := p.client.open(ctx)
 		if err != nil {

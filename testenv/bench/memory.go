@@ -14,15 +14,15 @@ func (r *run) memory(ctx context.Context, s setup) error {
 		r.say("memory, %s: round %d of %d", s, round+1, r.plan.idleRounds)
 		for _, f := range []struct {
 			figure
-			open func(*client, int) (net.Conn, error)
+			open func(*dialer, int) (net.Conn, error)
 		}{
 			{
 				figure{ID: "memory-", Title: "idle: connected to its upstream"},
-				func(c *client, i int) (net.Conn, error) { return c.connect(ctx, i) },
+				func(c *dialer, i int) (net.Conn, error) { return c.connect(ctx, i) },
 			},
 			{
 				figure{ID: "waiting-", Title: "waiting for its hello"},
-				func(c *client, _ int) (net.Conn, error) { return c.open(ctx) },
+				func(c *dialer, _ int) (net.Conn, error) { return c.open(ctx) },
 			},
 		} {
 			f.ID += string(s.handshake)
@@ -46,7 +46,7 @@ func (r *run) memory(ctx context.Context, s setup) error {
 }
 
 // held opens connections and returns by how many KB each makes p grow.
-func (r *run) held(p *proxy, open func(*client, int) (net.Conn, error)) (float64, error) {
+func (r *run) held(p *proxy, open func(*dialer, int) (net.Conn, error)) (float64, error) {
 	conns := make([]net.Conn, r.plan.idleConnections)
 	defer closeAll(conns)
 	before, err := p.usage()

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/procs"
 )
 
 // proxy is one running gateway.
@@ -17,11 +17,11 @@ type proxy struct {
 	kind   string // one of the constants
 	file   string // how its files begin
 	addr   string
-	client *client
+	client *dialer
 	// processes returns the ids of the processes that do the work.
 	processes func() ([]int, error)
 	// workers returns the ids of the threads that relay.
-	workers func([]testenv.ThreadUsage) map[int]bool
+	workers func([]procs.ThreadUsage) map[int]bool
 	stop    func() error
 	// edit replaces the allowed hosts while it runs, as its operators do. It
 	// may return before they are in force. Nil: it has none.
@@ -34,7 +34,7 @@ type proxy struct {
 
 // envoyWorkers are the first thread of each name that Envoy gives to workers.
 // A thread that a worker starts, such as one of Go's, inherits the name.
-func envoyWorkers(threads []testenv.ThreadUsage) map[int]bool {
+func envoyWorkers(threads []procs.ThreadUsage) map[int]bool {
 	first := map[string]int{}
 	for _, t := range threads {
 		if id, ok := first[t.Name]; strings.HasPrefix(t.Name, "wrk:") && (!ok || t.ID < id) {
@@ -49,7 +49,7 @@ func envoyWorkers(threads []testenv.ThreadUsage) map[int]bool {
 }
 
 // allThreads is for servers that have no helper threads.
-func allThreads(threads []testenv.ThreadUsage) map[int]bool {
+func allThreads(threads []procs.ThreadUsage) map[int]bool {
 	workers := map[int]bool{}
 	for _, t := range threads {
 		workers[t.ID] = true
@@ -71,7 +71,7 @@ func (p *proxy) usage() (usage, error) {
 	}
 	var sum usage
 	for _, pid := range pids {
-		u, err := testenv.ProcessUsage(pid)
+		u, err := procs.UsageOf(pid)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // ended since, as an old worker of nginx does after a reload
 		}

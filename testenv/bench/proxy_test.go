@@ -5,13 +5,13 @@ import (
 	"slices"
 	"testing"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/procs"
 
 	"github.com/google/go-cmp/cmp"
 )
 
 func TestEnvoyWorkersAreTheFirstOfTheirName(t *testing.T) {
-	threads := []testenv.ThreadUsage{
+	threads := []procs.ThreadUsage{
 		{ID: 7, Name: "envoy"}, {ID: 12, Name: "wrk:worker_1"}, {ID: 31, Name: "wrk:worker_0"}, // of Go, started by a worker
 		{ID: 11, Name: "wrk:worker_0"}, {ID: 8, Name: "dns_cache"}, {ID: 30, Name: "wrk:worker_1"},
 	}

@@ -9,8 +9,11 @@ import (
 	"path/filepath"
 	"slices"
 
-	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/dns"
+	"wildcard-egress/testenv/envoys"
 )
 
 // names is how many names under the wildcard take turns: more than one, so
@@ -24,9 +27,9 @@ type world struct {
 	envoy        string // binary
 	envoyVersion string
 	moduleDir    string
-	identities   *testenv.Identities
+	identities   *certs.Identities
 	files        struct{ cert, key, ca string } // of the gateway, PEM
-	dns          *testenv.DNS
+	dns          *dns.Server
 	resolver     netip.AddrPort
 	upstream     *upstream
 	hellos       [][]byte // one per name, each a whole ClientHello
@@ -42,13 +45,13 @@ func newWorld(ctx context.Context) (*world, error) {
 }
 
 func (w *world) start(ctx context.Context) (err error) {
-	if w.envoy, err = testenv.FindEnvoy(); err != nil {
+	if w.envoy, err = envoys.Find(); err != nil {
 		return err
 	}
-	if w.envoyVersion, err = testenv.EnvoyVersion(ctx, w.envoy); err != nil {
+	if w.envoyVersion, err = envoys.Version(ctx, w.envoy); err != nil {
 		return err
 	}
-	if w.moduleDir, err = testenv.BuildDir(); err != nil {
+	if w.moduleDir, err = built.Dir(); err != nil {
 		return err
 	}
 	if w.dir, err = os.MkdirTemp("", "wildcard-egress-bench-"); err != nil {
@@ -66,31 +69,31 @@ func (w *world) start(ctx context.Context) (err error) {
 		return err
 	}
 	for i := range names {
-		hello := hellos.Chrome(fmt.Sprintf("host-%d.wikipedia.org", i))
-		w.hellos = append(w.hellos, hellos.Whole(hello.Message()))
+		hello := hellotest.Chrome(fmt.Sprintf("host-%d.wikipedia.org", i))
+		w.hellos = append(w.hellos, hellotest.Whole(hello.Message()))
 	}
 	return nil
 }
 
 func (w *world) writeCertificates() (err error) {
-	if w.identities, err = testenv.NewIdentities(); err != nil {
+	if w.identities, err = certs.NewIdentities(); err != nil {
 		return err
 	}
 	if w.files.ca, err = w.identities.Authority.WriteFile(w.dir, "ca"); err != nil {
 		return err
 	}
-	w.files.cert, w.files.key, err = testenv.WriteFiles(w.identities.Gateway, w.dir, "gateway")
+	w.files.cert, w.files.key, err = certs.WriteFiles(w.identities.Gateway, w.dir, "gateway")
 	return err
 }
 
 // startDNS starts a server that has one answer for all names, for longer than
 // a run lasts: no refresh falls into a measurement.
 func (w *world) startDNS() (err error) {
-	if w.dns, err = testenv.StartDNS(); err != nil {
+	if w.dns, err = dns.Start(); err != nil {
 		return err
 	}
 	w.closers = append(w.closers, w.dns.Close)
-	w.dns.Set("*", testenv.Answer{Addrs: []netip.Addr{w.upstream.addr().Addr()}, TTL: 24 * 3600})
+	w.dns.Set("*", dns.Answer{Addrs: []netip.Addr{w.upstream.addr().Addr()}, TTL: 24 * 3600})
 	w.resolver, err = netip.ParseAddrPort(w.dns.Addr())
 	return err
 }

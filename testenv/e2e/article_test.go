@@ -10,6 +10,11 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
+	"wildcard-egress/testenv/logs"
+	"wildcard-egress/testenv/sites"
 )
 
 func TestEachNameUnderOneWildcardReachesItsOwnSite(t *testing.T) {
@@ -25,10 +30,10 @@ func TestEachNameUnderOneWildcardReachesItsOwnSite(t *testing.T) {
 		conn.Close()
 		env.Upstream.Site(name).WantConnections(t, 1)
 		env.DNS.WantQueries(t, name)
-		entry := env.GatewayLog.WantEntry(t, testenv.Named(name))
+		entry := env.GatewayLog.WantEntry(t, logs.Named(name))
 		for field, want := range map[string]string{
 			"decision": "allow", "rule": "wikipedia", "reason": "", "response_flags": "-",
-			"principal":     testenv.AppID,
+			"principal":     certs.AppID,
 			"upstream_host": env.Upstream.Site(name).AddrPort().String(),
 		} {
 			if got := entry.Get(field); got != want {
@@ -58,13 +63,13 @@ func TestFirstConnectionOfEachFreshNameWorks(t *testing.T) {
 // Envoy's own limit of the DNS cache is 1,024 names, for all clients together.
 func TestManyFreshNamesInARowAllWork(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, Plain: true, WithoutSidecar: true})
-	site, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.wikipedia.org"}, Serve: greet})
+	site, err := env.AddSite(sites.Options{Names: []string{"*.wikipedia.org"}, Serve: greet})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const names = 5000
 	failIfAny(t, "of 5,000 fresh names failed", inParallel(names, 16, func(i int) error {
-		conn, err := env.DialGateway(testenv.Outer{})
+		conn, err := env.DialGateway(client.Outer{})
 		if err != nil {
 			return err
 		}
@@ -112,9 +117,9 @@ func TestMegabytesRightBehindTheHelloArriveWhole(t *testing.T) {
 }
 
 // rawSite echoes what comes, without TLS, so that its bytes can be compared.
-func rawSite(t *testing.T, env *testenv.Env, name string) *testenv.Site {
+func rawSite(t *testing.T, env *testenv.Env, name string) *sites.Site {
 	t.Helper()
-	site, err := env.AddSite(testenv.SiteOptions{Names: []string{name}})
+	site, err := env.AddSite(sites.Options{Names: []string{name}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +164,7 @@ func TestConnectionGoesWhereDNSSays(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia})
 	before := snapshot(t, env)
 	other := env.Upstream.Site("cloud.ibm.com").AddrPort()
-	env.DNS.Set("de.wikipedia.org", testenv.Answer{Addrs: []netip.Addr{other.Addr()}, TTL: 60})
+	env.DNS.Set("de.wikipedia.org", dns.Answer{Addrs: []netip.Addr{other.Addr()}, TTL: 60})
 	if _, err := env.Dial("de.wikipedia.org"); err == nil {
 		t.Error("a session with de.wikipedia.org at cloud.ibm.com's address succeeded, want its certificate refused")
 	}

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/logs"
 )
 
 // tcp_proxy reads nothing until its upstream is connected, and dials as soon as
@@ -52,7 +53,7 @@ func TestSidecarBlocksWhatIsNotListed(t *testing.T) {
 	if site, err := env.Get("cloud.ibm.com"); err == nil {
 		t.Errorf("%s answered, though it is not listed", site)
 	}
-	entry := env.SidecarLog.WantEntry(t, testenv.Named("cloud.ibm.com"))
+	entry := env.SidecarLog.WantEntry(t, logs.Named("cloud.ibm.com"))
 	if got := entry.Get("filter_chain_name"); got != "blocked" {
 		t.Errorf("sidecar's filter chain %q, want blocked", got)
 	}

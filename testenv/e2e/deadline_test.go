@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/logs"
 )
 
 // helloTimeout is client_hello_timeout where a test waits for it; between the
@@ -73,7 +74,7 @@ func timesOut(env *testenv.Env, send func(net.Conn), alert bool) error {
 	if took < helloTimeout-100*time.Millisecond || took > helloTimeout+time.Second {
 		return fmt.Errorf("closed after %v, want %v", took, helloTimeout)
 	}
-	entry, err := env.GatewayLog.Wait(testenv.From(conn.LocalAddr()))
+	entry, err := env.GatewayLog.Wait(logs.From(conn.LocalAddr()))
 	if err == nil && (entry.Get("reason") != "timeout" || entry.Get("connection_termination_details") != "timeout") {
 		err = fmt.Errorf("access log %v; want timeout as reason and details", entry)
 	}

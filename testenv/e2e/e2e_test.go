@@ -11,8 +11,10 @@ import (
 	"sync"
 	"testing"
 
+	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/logs"
 )
 
 const wikipedia = `
@@ -23,10 +25,10 @@ rules:
 `
 
 // hello is a browser's ClientHello, 2 KB in one record.
-func hello(serverName string) []byte { return hellos.Whole(hellos.Chrome(serverName).Message()) }
+func hello(serverName string) []byte { return hellotest.Whole(hellotest.Chrome(serverName).Message()) }
 
 // dialGateway connects as the sidecar does, past it.
-func dialGateway(t *testing.T, env *testenv.Env) testenv.Conn {
+func dialGateway(t *testing.T, env *testenv.Env) client.Conn {
 	t.Helper()
 	conn, err := env.DialGateway(env.App())
 	if err != nil {
@@ -38,9 +40,9 @@ func dialGateway(t *testing.T, env *testenv.Env) testenv.Conn {
 
 // lineOf accepts the access log line of a connection that was just opened: an
 // earlier one with its port may have left a line too.
-func lineOf(t *testing.T, env *testenv.Env, conn net.Conn) func(testenv.Entry) bool {
+func lineOf(t *testing.T, env *testenv.Env, conn net.Conn) func(logs.Entry) bool {
 	t.Helper()
-	from := testenv.From(conn.LocalAddr())
+	from := logs.From(conn.LocalAddr())
 	entries, err := env.GatewayLog.Entries()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		t.Fatal(err)
@@ -51,7 +53,7 @@ func lineOf(t *testing.T, env *testenv.Env, conn net.Conn) func(testenv.Entry) b
 			earlier[entry.Get("time")] = true
 		}
 	}
-	return func(entry testenv.Entry) bool { return from(entry) && !earlier[entry.Get("time")] }
+	return func(entry logs.Entry) bool { return from(entry) && !earlier[entry.Get("time")] }
 }
 
 // snapshot is env.Snapshot for tests.
@@ -102,7 +104,7 @@ func failIfAny(t *testing.T, what string, errs []error) {
 
 // wantSite fails unless the session ends at the site of this name.
 func wantSite(conn *tls.Conn, name string) error {
-	site, err := testenv.Ask(conn)
+	site, err := client.Ask(conn)
 	if err == nil && site != name {
 		err = fmt.Errorf("%s answered for %s", site, name)
 	}

@@ -12,8 +12,10 @@ import (
 	"testing"
 	"time"
 
+	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
 )
 
 // cuts are where a client may stop: in the record header, in the handshake
@@ -24,11 +26,11 @@ func cuts(whole []byte) []int {
 
 func TestClientThatEndsEarlyIsRefused(t *testing.T) {
 	env := startMatrix(t)
-	whole := hello(hellos.Site)
+	whole := hello(hellotest.Site)
 	for _, n := range cuts(whole) {
 		t.Run(fmt.Sprintf("FIN after %d bytes", n), func(t *testing.T) {
-			c := hellos.Case{Bytes: whole[:n], Result: hellos.Incomplete}
-			tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+			c := hellotest.Case{Bytes: whole[:n], Result: hellotest.Incomplete}
+			tryRow(t, env, c, verdictOf(c), func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 		})
 	}
 	wantIdle(t, env)
@@ -37,7 +39,7 @@ func TestClientThatEndsEarlyIsRefused(t *testing.T) {
 func TestClientThatResetsIsRefused(t *testing.T) {
 	for _, plain := range []bool{false, true} {
 		env := startReset(t, plain)
-		whole := hello(hellos.Site)
+		whole := hello(hellotest.Site)
 		for _, n := range cuts(whole) {
 			t.Run(fmt.Sprintf("RST after %d bytes, plain %v", n, plain), func(t *testing.T) {
 				before := snapshot(t, env)
@@ -87,7 +89,7 @@ func TestHalfCloseAfterAGoodHelloWorks(t *testing.T) {
 		addr := site.AddrPort().Addr()
 		for i, delay := range []time.Duration{0, 300 * time.Millisecond} {
 			name := fmt.Sprintf("raw-%d.wikipedia.org", i)
-			env.DNS.Set(name, testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: delay})
+			env.DNS.Set(name, dns.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: delay})
 			t.Run(fmt.Sprintf("plain %v, DNS after %v", plain, delay), func(t *testing.T) {
 				sent := hello(name)
 				if got := exchange(t, env, sent); !bytes.Equal(got, sent) {
@@ -122,8 +124,8 @@ func TestHalfCloseAfterAGoodHelloWorks(t *testing.T) {
 func TestEarlyDataFollowsItsHelloAndNothingElse(t *testing.T) {
 	early := append([]byte{23, 3, 3, 0x10, 0}, randomBytes(t, 4096)...)
 	resumed := func(name string) []byte {
-		h := hellos.Small(hellos.ServerName(name), hellos.Extension{Type: 42}, hellos.PreSharedKey())
-		return append(hellos.Whole(h.Message()), early...)
+		h := hellotest.Small(hellotest.ServerName(name), hellotest.Extension{Type: 42}, hellotest.PreSharedKey())
+		return append(hellotest.Whole(h.Message()), early...)
 	}
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true})
 	site := rawSite(t, env, "raw.wikipedia.org")
@@ -135,8 +137,8 @@ func TestEarlyDataFollowsItsHelloAndNothingElse(t *testing.T) {
 		t.Errorf("the site got %d bytes, want the %d that were sent, unaltered", len(got), len(sent))
 	}
 	before := snapshot(t, env)
-	c := hellos.Case{Bytes: resumed("raw.example.com"), ServerName: "raw.example.com"}
-	tryRow(t, env, c, verdict{reason: "no_rule", alert: 112}, func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+	c := hellotest.Case{Bytes: resumed("raw.example.com"), ServerName: "raw.example.com"}
+	tryRow(t, env, c, verdict{reason: "no_rule", alert: 112}, func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 	if change := since(t, env, before); change.Connections != 0 {
 		t.Errorf("%d connections for a refused hello with early data, want none", change.Connections)
 	}

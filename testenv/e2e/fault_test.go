@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/client"
 )
 
 // wikipediaClosing and nothingAllowed make a connection live and then forbidden.
@@ -20,7 +22,7 @@ const (
 // faulty is a gateway whose module fails at a point (faults_on.go of the module's main).
 func faulty(t *testing.T, point string) testenv.Options {
 	t.Helper()
-	build, err := testenv.BuildDir()
+	build, err := built.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,24 +45,24 @@ func wantForced(t *testing.T, env *testenv.Env, point string) {
 
 // A panic in a hook of a connection closes that connection, and no more.
 func TestPanicInAHookClosesItsConnection(t *testing.T) {
-	sendHello := func(t *testing.T, conn testenv.Conn, _ *testenv.Env) {
+	sendHello := func(t *testing.T, conn client.Conn, _ *testenv.Env) {
 		if _, err := conn.Write(hello("en.wikipedia.org")); err != nil {
 			t.Error(err)
 		}
 	}
-	for point, drive := range map[string]func(*testing.T, testenv.Conn, *testenv.Env){
+	for point, drive := range map[string]func(*testing.T, client.Conn, *testenv.Env){
 		"new":            sendHello,
 		"new_connection": sendHello,
 		"read":           sendHello,
 		"nil:read":       sendHello, // a signal, which Go must get although Envoy has handlers
-		"event": func(t *testing.T, conn testenv.Conn, _ *testenv.Env) {
+		"event": func(t *testing.T, conn client.Conn, _ *testenv.Env) {
 			if _, err := conn.Write([]byte{22, 3}); err != nil {
 				t.Error(err)
 			}
 			reset(t, conn)
 		},
-		"deadline": func(*testing.T, testenv.Conn, *testenv.Env) {},
-		"revoke": func(t *testing.T, conn testenv.Conn, env *testenv.Env) {
+		"deadline": func(*testing.T, client.Conn, *testenv.Env) {},
+		"revoke": func(t *testing.T, conn client.Conn, env *testenv.Env) {
 			inner, err := env.Handshake(conn, "en.wikipedia.org")
 			if err != nil {
 				t.Error(err)
@@ -74,7 +76,7 @@ func TestPanicInAHookClosesItsConnection(t *testing.T) {
 		t.Run(point, func(t *testing.T) {
 			env := testenv.Start(t, faulty(t, point))
 			const n = 5
-			var conns []testenv.Conn
+			var conns []client.Conn
 			for range n {
 				conns = append(conns, dialGateway(t, env))
 				drive(t, conns[len(conns)-1], env)

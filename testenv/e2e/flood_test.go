@@ -11,8 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/testenv/client"
 )
 
 // hostileNames are server names that would like to be a line of their own, a
@@ -37,7 +38,7 @@ func TestHostileNamesCannotBreakALine(t *testing.T) {
 	for _, name := range hostileNames {
 		conn := dialGateway(t, env)
 		line := lineOf(t, env, conn)
-		if _, err := conn.Write(hellos.Whole(hellos.Curl(name).Message())); err != nil {
+		if _, err := conn.Write(hellotest.Whole(hellotest.Curl(name).Message())); err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.ReadAll(conn)
@@ -108,7 +109,7 @@ func TestFloodOfRefusalsLeavesFewLines(t *testing.T) {
 func refusals(env *testenv.Env, first, n int) []error {
 	template := hello("name-000000.denied.test")
 	return inParallel(n, 16, func(i int) error {
-		conn, err := env.DialGateway(testenv.Outer{})
+		conn, err := env.DialGateway(client.Outer{})
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/dns"
+	"wildcard-egress/testenv/logs"
 )
 
 // An allowed name that resolves to an address inside is dialled nowhere: no SYN
@@ -21,11 +23,11 @@ func TestAddressGuardDropsPrivateAnswers(t *testing.T) {
 		netip.MustParseAddr("64:ff9b::7f00:1"), netip.MustParseAddr("2002:7f00:1::"), netip.MustParseAddr("::ffff:127.0.0.2"),
 	} {
 		name := fmt.Sprintf("private-%d.wikipedia.org", i)
-		env.DNS.Set(name, testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60})
+		env.DNS.Set(name, dns.Answer{Addrs: []netip.Addr{addr}, TTL: 60})
 		if _, err := env.DialDirect(env.App(), name); err == nil {
 			t.Errorf("%s, which resolves to %s: a TLS session came about", name, addr)
 		}
-		entry := env.GatewayLog.WantEntry(t, testenv.Named(name))
+		entry := env.GatewayLog.WantEntry(t, logs.Named(name))
 		if flags, host := entry.Get("response_flags"), entry.Get("upstream_host"); flags != "UH" || host != "" {
 			t.Errorf("%s -> %s: flags %s, upstream %s; want UH and none", name, addr, flags, host)
 		}

@@ -8,8 +8,10 @@ import (
 	"syscall"
 	"testing"
 
+	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
 )
 
 // The limits that the bootstrap sets (package bootstrap's golden files have
@@ -19,7 +21,7 @@ func TestConnectionLimitRefusesAndEnvoyLives(t *testing.T) {
 	const limit = 20
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Plain: true, EditGateway: replaced(
 		`max_active_downstream_connections: "8192"`, fmt.Sprintf(`max_active_downstream_connections: "%d"`, limit))})
-	var held []testenv.Conn
+	var held []client.Conn
 	for range limit {
 		held = append(held, dialGateway(t, env))
 	}
@@ -33,7 +35,7 @@ func TestConnectionLimitRefusesAndEnvoyLives(t *testing.T) {
 		conn.Close()
 	}
 	env.WantStat(t, activeConnections, 0)
-	if site, err := env.GetDirect(testenv.Outer{}, "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
+	if site, err := env.GetDirect(client.Outer{}, "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
 		t.Errorf("after the flood %s answers, %v; want en.wikipedia.org", site, err)
 	}
 	wantIdle(t, env)
@@ -46,7 +48,7 @@ func TestLargestHelloInSmallestRecordsPasses(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{WithoutSidecar: true,
 		Policy: "version: 1\ndefaults: {max_client_hello_bytes: 65536}\nrules: [{name: all, hosts: ['*']}]\n"})
 	site := rawSite(t, env, "raw.wikipedia.org")
-	sent := hellos.Records(hellos.OfSize("raw.wikipedia.org", largest), 1)
+	sent := hellotest.Records(hellotest.OfSize("raw.wikipedia.org", largest), 1)
 	if got := exchange(t, env, sent); !bytes.Equal(got, sent) {
 		t.Errorf("the client got back %d bytes, want the %d that it sent", len(got), len(sent))
 	}
@@ -54,8 +56,8 @@ func TestLargestHelloInSmallestRecordsPasses(t *testing.T) {
 		t.Errorf("the site got %d bytes, want %d, unaltered", len(got), len(sent))
 	}
 	over := []byte{22, 3, 1, 0, 4, 1, 1, 0, 0} // announces 65,536 bytes behind its header
-	c := hellos.Case{Bytes: over, Reason: "client_hello_too_large"}
-	tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+	c := hellotest.Case{Bytes: over, Reason: "client_hello_too_large"}
+	tryRow(t, env, c, verdictOf(c), func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 	wantIdle(t, env)
 }
 
@@ -87,7 +89,7 @@ func TestPendingLookupLimitRefuses(t *testing.T) {
 	const limit = 3
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: []string{"en.wikipedia.org"},
 		EditGateway: replaced("max_pending_requests: 8192", fmt.Sprintf("max_pending_requests: %d", limit))})
-	env.DNS.Set("*.wikipedia.org", testenv.Answer{Silent: true})
+	env.DNS.Set("*.wikipedia.org", dns.Answer{Silent: true})
 	for i := range limit {
 		name := fmt.Sprintf("hangs-%d.wikipedia.org", i)
 		if _, err := dialGateway(t, env).Write(hello(name)); err != nil {

@@ -14,11 +14,12 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
 )
 
 // stream is a connection to an echoing site.
 type stream struct {
-	conn    testenv.Conn
+	conn    client.Conn
 	seed    uint64
 	trips   atomic.Int64
 	slowest atomic.Int64 // round trip, ns

@@ -19,6 +19,7 @@ import (
 
 	_ "wildcard-egress/bootstrap" // knows all the messages of a bootstrap
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/controlplane"
 )
 
 // delivery is a way in which a policy reaches the gateway without the file that
@@ -26,7 +27,7 @@ import (
 // change of the policy does to listeners can be seen.
 type delivery struct {
 	env       *testenv.Env
-	control   *testenv.ControlPlane // nil but for xDS
+	control   *controlplane.Server // nil but for xDS
 	dir       string
 	listeners *discoveryv3.DiscoveryResponse
 	listener  *listenerv3.Listener

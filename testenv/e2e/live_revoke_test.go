@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/logs"
 )
 
 // revokedWithin is how long the end of live connections may take.
@@ -43,9 +45,9 @@ func TestRevocationEndsWhatMustGoAndNothingElse(t *testing.T) {
 	t.Logf("%d connections ended, 5 of clients that do not read, %v after the edit", n+len(stalled), time.Since(began).Round(time.Millisecond))
 	doomedTalk.stop()
 	for _, s := range append(doomed[:3:3], stalled...) {
-		entry := env.GatewayLog.WantEntry(t, testenv.From(s.conn.LocalAddr()))
+		entry := env.GatewayLog.WantEntry(t, logs.From(s.conn.LocalAddr()))
 		for key, want := range map[string]string{"decision": "deny", "reason": "revoked", "connection_termination_details": "revoked",
-			"rule": "closing", "principal": testenv.AppID} {
+			"rule": "closing", "principal": certs.AppID} {
 			if got := entry.Get(key); got != want {
 				t.Errorf("access log has %s %q, want %q", key, got, want)
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/logs"
 )
 
 const mistaken = "version: 1\nrules:\n- name: live\n  hosts: ['*.']\n"
@@ -82,7 +83,7 @@ func TestGatewayWithoutAPolicyDeniesUntilThereIsOne(t *testing.T) {
 			if _, err := conn.Write(hello("a.live.example.net")); err != nil {
 				t.Fatal(err)
 			}
-			if entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr())); entry.Get("reason") != "no_policy" {
+			if entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr())); entry.Get("reason") != "no_policy" {
 				t.Errorf("reason %q, want no_policy", entry.Get("reason"))
 			}
 			site.WantConnections(t, 0)

@@ -13,6 +13,9 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/sites"
 )
 
 // How streams talk while the policy is edited.
@@ -78,15 +81,15 @@ func TestEditsOfTheLegacyListenerResetStreams(t *testing.T) {
 }
 
 // startEcho starts a gateway in front of sites that echo.
-func startEcho(t *testing.T, o testenv.Options) (*testenv.Env, *testenv.Site) {
+func startEcho(t *testing.T, o testenv.Options) (*testenv.Env, *sites.Site) {
 	t.Helper()
 	env := testenv.Start(t, o)
 	return env, addEcho(t, env)
 }
 
-func addEcho(t *testing.T, env *testenv.Env) *testenv.Site {
+func addEcho(t *testing.T, env *testenv.Env) *sites.Site {
 	t.Helper()
-	site, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.example.net", "*.example.org"}})
+	site, err := env.AddSite(sites.Options{Names: []string{"*.example.net", "*.example.org"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +108,7 @@ func listenerStats(t *testing.T, env *testenv.Env) map[string]int64 {
 }
 
 // wantAllArrived compares what the site got with what the streams sent.
-func wantAllArrived(t *testing.T, site *testenv.Site, streams []*stream) {
+func wantAllArrived(t *testing.T, site *sites.Site, streams []*stream) {
 	t.Helper()
 	sent := int64(0)
 	for i := range streams {
@@ -124,16 +127,16 @@ func wantAllArrived(t *testing.T, site *testenv.Site, streams []*stream) {
 // renderLegacy writes the listeners again, as an operator does after an edit.
 func renderLegacy(t *testing.T, env *testenv.Env, lds string) {
 	t.Helper()
-	envoy, err := testenv.FindEnvoy()
+	envoy, err := envoys.Find()
 	if err != nil {
 		t.Fatal(err)
 	}
-	version, err := testenv.EnvoyVersion(t.Context(), envoy)
+	version, err := envoys.Version(t.Context(), envoy)
 	if err != nil {
 		t.Fatal(err)
 	}
 	file := func(name string) string { return filepath.Join(env.Dir, name) }
-	if _, err := testenv.Render(t.Context(), "legacy", "--policy", env.PolicyFile, "--listen", "127.0.0.1:0",
+	if _, err := built.Bootstrap(t.Context(), "legacy", "--policy", env.PolicyFile, "--listen", "127.0.0.1:0",
 		"--admin", "127.0.0.1:0", "--access-log", env.GatewayLog.Path(), "--dns-resolver", env.DNS.Addr(),
 		"--upstream-port", strconv.Itoa(int(env.Upstream.Port())), "--address-guard", "off",
 		"--envoy-version", version[:strings.LastIndex(version, ".")], "--cert", file("legacy.pem"),

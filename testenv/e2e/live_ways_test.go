@@ -14,7 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/controlplane"
 )
 
 // inline has the policy in the listener.
@@ -57,7 +57,7 @@ func ecdsFile(*testing.T) *delivery {
 // Istio uses.
 func ecdsStream(t *testing.T) *delivery {
 	t.Helper()
-	control, err := testenv.StartControlPlane()
+	control, err := controlplane.Start()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,8 +12,10 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/sites"
 )
 
 const anyHost = `
@@ -32,18 +34,18 @@ type verdict struct {
 
 // verdictOf is the verdict in the words of the access log, under a policy that
 // allows every host name.
-func verdictOf(c hellos.Case) verdict {
+func verdictOf(c hellotest.Case) verdict {
 	const decodeError, handshakeFailure, unrecognizedName = 50, 40, 112
 	switch {
-	case c.Result == hellos.Accepted:
+	case c.Result == hellotest.Accepted:
 		return verdict{}
-	case c.Result == hellos.NotTLS:
+	case c.Result == hellotest.NotTLS:
 		return verdict{reason: "not_tls", detail: c.Reason}
-	case c.Result == hellos.NoServerName:
+	case c.Result == hellotest.NoServerName:
 		return verdict{"no_server_name", c.Reason, unrecognizedName}
-	case c.Result == hellos.Incomplete && len(c.Bytes) == 0:
+	case c.Result == hellotest.Incomplete && len(c.Bytes) == 0:
 		return verdict{reason: "incomplete"}
-	case c.Result == hellos.Incomplete:
+	case c.Result == hellotest.Incomplete:
 		return verdict{"incomplete", "", decodeError}
 	case c.Reason == "invalid_server_name":
 		return verdict{reason: c.Reason, alert: unrecognizedName}
@@ -59,10 +61,10 @@ func TestMatrix(t *testing.T) {
 	env := startMatrix(t)
 	var table strings.Builder
 	fmt.Fprintf(&table, "%-62s %-23s %-26s %s\n", "input", "reason", "detail", "alert")
-	for _, c := range hellos.All() {
+	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			want := verdictOf(c)
-			tryRow(t, env, c, want, func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+			tryRow(t, env, c, want, func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 			fmt.Fprintf(&table, "%-62s %-23s %-26s %d\n", c.Name, cmp.Or(want.reason, "allowed"), want.detail, want.alert)
 		})
 	}
@@ -74,12 +76,12 @@ func TestMatrix(t *testing.T) {
 // outer session for each.
 func TestMatrixByteByByte(t *testing.T) {
 	env := startMatrix(t)
-	for i, c := range hellos.All() {
-		if i%5 != 0 && c.Result != hellos.Accepted || len(c.Bytes) > 4096 {
+	for i, c := range hellotest.All() {
+		if i%5 != 0 && c.Result != hellotest.Accepted || len(c.Bytes) > 4096 {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) {
+			tryRow(t, env, c, verdictOf(c), func(conn client.Conn) {
 				for i := range c.Bytes {
 					if _, err := conn.Write(c.Bytes[i : i+1]); err != nil {
 						return // refused at an earlier byte
@@ -94,14 +96,14 @@ func TestMatrixByteByByte(t *testing.T) {
 // The same hello in TLS records of 1, 2, 3, 5, 17, 100 and 1,000 bytes.
 func TestMatrixInRecords(t *testing.T) {
 	env := startMatrix(t)
-	for i, c := range hellos.All() {
-		if c.Message == nil || i%5 != 0 && c.Result != hellos.Accepted {
+	for i, c := range hellotest.All() {
+		if c.Message == nil || i%5 != 0 && c.Result != hellotest.Accepted {
 			continue
 		}
 		size := []int{1, 2, 3, 5, 17, 100, 1000}[i%7]
 		t.Run(fmt.Sprintf("%s, records of %d", c.Name, size), func(t *testing.T) {
-			c.Bytes = hellos.Records(c.Message, size)
-			tryRow(t, env, c, verdictOf(c), func(conn testenv.Conn) { _, _ = conn.Write(c.Bytes) })
+			c.Bytes = hellotest.Records(c.Message, size)
+			tryRow(t, env, c, verdictOf(c), func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 		})
 	}
 	wantIdle(t, env)
@@ -111,14 +113,14 @@ func TestMatrixInRecords(t *testing.T) {
 func startMatrix(t *testing.T) *testenv.Env {
 	t.Helper()
 	env := testenv.Start(t, testenv.Options{Policy: anyHost, WithoutSidecar: true, Sites: []string{"unused.test"}})
-	if _, err := env.AddSite(testenv.SiteOptions{Names: []string{"*"}, Serve: greetAndClose}); err != nil {
+	if _, err := env.AddSite(sites.Options{Names: []string{"*"}, Serve: greetAndClose}); err != nil {
 		t.Fatal(err)
 	}
 	return env
 }
 
 // tryRow sends one input and checks all that is to be seen of it.
-func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send func(testenv.Conn)) {
+func tryRow(t *testing.T, env *testenv.Env, c hellotest.Case, want verdict, send func(client.Conn)) {
 	t.Helper()
 	before := snapshot(t, env)
 	conn := dialGateway(t, env)
@@ -126,7 +128,7 @@ func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send fu
 	sent := make(chan struct{})
 	go func() {
 		send(conn)
-		if c.Result == hellos.Incomplete {
+		if c.Result == hellotest.Incomplete {
 			_ = conn.CloseWrite() // what follows will never come
 		}
 		close(sent)
@@ -169,7 +171,7 @@ func tryRow(t *testing.T, env *testenv.Env, c hellos.Case, want verdict, send fu
 // wantAnswer compares what the client read. A client that sent far more than a
 // hello may see a reset in place of the alert: the kernel sends it when a
 // socket is closed with bytes unread.
-func wantAnswer(t *testing.T, c hellos.Case, want verdict, got []byte, err error) {
+func wantAnswer(t *testing.T, c hellotest.Case, want verdict, got []byte, err error) {
 	t.Helper()
 	if len(c.Bytes) > 16384 && errors.Is(err, syscall.ECONNRESET) {
 		return

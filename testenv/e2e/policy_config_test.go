@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/envoys"
 )
 
 // filterConfig is the one of our filter in a rendered bootstrap.
@@ -176,11 +178,11 @@ func TestRequirePolicyAtStartRefusesToStart(t *testing.T) {
 // Envoy 1.38 has no address guard and lacks callbacks: the module refuses by
 // the name of what is missing, it does not crash and does not open.
 func TestOldEnvoyIsRefusedByNameOfWhatItLacks(t *testing.T) {
-	binary, err := testenv.FetchedEnvoy("1.38.3")
+	binary, err := envoys.Fetched("1.38.3")
 	if err != nil {
 		t.Fatal(err)
 	}
-	build, err := testenv.BuildDir()
+	build, err := built.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -188,7 +190,7 @@ func TestOldEnvoyIsRefusedByNameOfWhatItLacks(t *testing.T) {
 	if err := os.WriteFile(policyFile, []byte(wikipedia), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bootstrap, err := testenv.Render(t.Context(), "gateway", "--policy", policyFile, "--listen", "127.0.0.1:0", "--address-guard", "off")
+	bootstrap, err := built.Bootstrap(t.Context(), "gateway", "--policy", policyFile, "--listen", "127.0.0.1:0", "--address-guard", "off")
 	if err != nil {
 		t.Fatal(err)
 	}

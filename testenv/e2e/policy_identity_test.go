@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/logs"
 )
 
 const perWorkload = `
@@ -46,29 +49,29 @@ func TestDecisionsByPrincipal(t *testing.T) {
 		rule       string
 		reason     string // empty: allowed
 	}{
-		"a rule without principals is for everybody":         {caller: ids.App, serverName: "en.wikipedia.org", principal: testenv.AppID, rule: "everybody"},
-		"the workload that the rule names":                   {caller: ids.Payments, serverName: "api.stripe.com", principal: testenv.PaymentsID, rule: "payments"},
-		"another workload":                                   {caller: ids.App, serverName: "api.stripe.com", principal: testenv.AppID, reason: "no_rule"},
+		"a rule without principals is for everybody":         {caller: ids.App, serverName: "en.wikipedia.org", principal: certs.AppID, rule: "everybody"},
+		"the workload that the rule names":                   {caller: ids.Payments, serverName: "api.stripe.com", principal: certs.PaymentsID, rule: "payments"},
+		"another workload":                                   {caller: ids.App, serverName: "api.stripe.com", principal: certs.AppID, reason: "no_rule"},
 		"a certificate without URI SAN":                      {caller: ids.NoID, serverName: "api.stripe.com", reason: "no_rule"},
 		"a certificate with two URI SANs, one of them right": {caller: ids.TwoIDs, serverName: "api.stripe.com", reason: "no_rule"},
 		"the right path in a foreign trust domain":           {caller: ids.ForeignDomain, serverName: "api.stripe.com", principal: foreignID(t, ids.ForeignDomain), reason: "no_rule"},
-		"deny beats allow":                                   {caller: ids.App, serverName: "upload.wikipedia.org", principal: testenv.AppID, rule: "no-uploads", reason: "denied_by_rule"},
-		"deny for one workload":                              {caller: ids.App, serverName: "de.wikipedia.org", principal: testenv.AppID, rule: "not-for-the-app", reason: "denied_by_rule"},
-		"that deny is not for another workload":              {caller: ids.Payments, serverName: "de.wikipedia.org", principal: testenv.PaymentsID, rule: "everybody"},
+		"deny beats allow":                                   {caller: ids.App, serverName: "upload.wikipedia.org", principal: certs.AppID, rule: "no-uploads", reason: "denied_by_rule"},
+		"deny for one workload":                              {caller: ids.App, serverName: "de.wikipedia.org", principal: certs.AppID, rule: "not-for-the-app", reason: "denied_by_rule"},
+		"that deny is not for another workload":              {caller: ids.Payments, serverName: "de.wikipedia.org", principal: certs.PaymentsID, rule: "everybody"},
 		"an unknown caller meets every deny rule":            {caller: ids.NoID, serverName: "de.wikipedia.org", rule: "not-for-the-app", reason: "denied_by_rule"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantDecision(t, env, testenv.Outer{Certificate: tt.caller}, tt.serverName,
+			wantDecision(t, env, client.Outer{Certificate: tt.caller}, tt.serverName,
 				map[string]string{"principal": tt.principal, "rule": tt.rule, "reason": tt.reason})
 		})
 	}
 	t.Run("no certificate, an expired one and a stranger's never come to a decision", func(t *testing.T) {
 		for _, caller := range []*tls.Certificate{nil, ids.Expired, ids.Stranger} {
 			before := snapshot(t, env)
-			if site, err := env.GetDirect(testenv.Outer{Certificate: caller}, "en.wikipedia.org"); err == nil {
+			if site, err := env.GetDirect(client.Outer{Certificate: caller}, "en.wikipedia.org"); err == nil {
 				t.Errorf("%s answered a caller without a good certificate", site)
 			}
-			env.GatewayLog.WantEntry(t, func(e testenv.Entry) bool { return e.Get("reason") == "handshake_failed" })
+			env.GatewayLog.WantEntry(t, func(e logs.Entry) bool { return e.Get("reason") == "handshake_failed" })
 			if change := since(t, env, before); change.Connections != 0 || len(change.Queries) != 0 {
 				t.Errorf("%d upstream connections, DNS asked %q; want nothing", change.Connections, change.Queries)
 			}
@@ -99,7 +102,7 @@ func TestDecisionsByOuterServerName(t *testing.T) {
 		"a port of the rule, upper case": {outer("8443", "X"), "PORTS.example.com", "two-ports", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			wantDecision(t, env, testenv.Outer{Certificate: env.Identities.App, ServerName: tt.outer}, tt.serverName,
+			wantDecision(t, env, client.Outer{Certificate: env.Identities.App, ServerName: tt.outer}, tt.serverName,
 				map[string]string{"rule": tt.rule, "reason": tt.reason})
 		})
 	}
@@ -110,14 +113,14 @@ func TestUpstreamPortIsTheRules(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: "version: 1\nrules: [{name: a, hosts: [a.example.com], ports: [1, 2]}]",
 		WithoutSidecar: true, Sites: []string{"a.example.com"}, EditGateway: withoutUpstreamPort})
 	for outer, want := range map[string]string{"x": ":1", "outbound_.2_.v_.x": ":2"} {
-		conn, err := env.DialGateway(testenv.Outer{Certificate: env.Identities.App, ServerName: outer})
+		conn, err := env.DialGateway(client.Outer{Certificate: env.Identities.App, ServerName: outer})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, err := conn.Write(hello("a.example.com")); err != nil {
 			t.Fatal(err)
 		}
-		entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr()))
+		entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr()))
 		host := env.Upstream.Site("a.example.com").AddrPort().Addr().String()
 		if got := entry.Get("upstream_host"); got != host+want {
 			t.Errorf("outer server name %s: the gateway dialled %q, want %s", outer, got, host+want)
@@ -152,7 +155,7 @@ rules:
 
 // wantDecision opens an inner TLS session and compares the access log's line.
 // reason says whether it must be allowed; an allowed one must reach its site.
-func wantDecision(t *testing.T, env *testenv.Env, outer testenv.Outer, serverName string, want map[string]string) {
+func wantDecision(t *testing.T, env *testenv.Env, outer client.Outer, serverName string, want map[string]string) {
 	t.Helper()
 	before := snapshot(t, env)
 	conn, err := env.DialGateway(outer)
@@ -161,10 +164,10 @@ func wantDecision(t *testing.T, env *testenv.Env, outer testenv.Outer, serverNam
 	}
 	session, err := env.Handshake(conn, serverName)
 	if err == nil {
-		_, err = testenv.Ask(session)
+		_, err = client.Ask(session)
 	}
 	conn.Close()
-	entry := env.GatewayLog.WantEntry(t, testenv.From(conn.LocalAddr()))
+	entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr()))
 	change := since(t, env, before)
 	if allowed := want["reason"] == ""; allowed != (err == nil) || allowed != (change.Connections == 1) {
 		t.Errorf("%s: the client got %v and %d connections reached a site; allowed must be %v", serverName, err, change.Connections, allowed)

@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/sites"
 )
 
 const (
@@ -22,7 +25,7 @@ func startRecalling(t *testing.T, policy string, sites ...string) *testenv.Env {
 // counters.
 func TestRecalledDecisionIsTheSame(t *testing.T) {
 	env := startRecalling(t, perWorkload, "en.wikipedia.org", "cloud.ibm.com")
-	want := map[string]string{"rule": "everybody", "reason": "", "decision": "allow", "principal": testenv.AppID,
+	want := map[string]string{"rule": "everybody", "reason": "", "decision": "allow", "principal": certs.AppID,
 		"server_name": "en.wikipedia.org", "shadow_rule": "trial-of-a-ban", "shadow_decision": "deny"}
 	// A hello that comes in two reads is not recalled, so there is no exact number.
 	connections := int64(0)
@@ -38,10 +41,10 @@ func TestRecalledDecisionIsTheSame(t *testing.T) {
 	env.WantStat(t, "wildcard_egress.shadow_denied", connections)
 
 	// Another caller, another outer server name: asked anew.
-	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments}, "cloud.ibm.com", map[string]string{"rule": "payments", "reason": ""})
+	wantDecision(t, env, client.Outer{Certificate: env.Identities.Payments}, "cloud.ibm.com", map[string]string{"rule": "payments", "reason": ""})
 	wantDecision(t, env, env.App(), "cloud.ibm.com", map[string]string{"reason": "no_rule"})
-	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.TwoIDs}, "cloud.ibm.com", map[string]string{"reason": "no_rule"})
-	wantDecision(t, env, testenv.Outer{Certificate: env.Identities.Payments, ServerName: "outbound_.22_.v_.x"}, "cloud.ibm.com",
+	wantDecision(t, env, client.Outer{Certificate: env.Identities.TwoIDs}, "cloud.ibm.com", map[string]string{"reason": "no_rule"})
+	wantDecision(t, env, client.Outer{Certificate: env.Identities.Payments, ServerName: "outbound_.22_.v_.x"}, "cloud.ibm.com",
 		map[string]string{"reason": "no_rule"})
 	env.WantStat(t, hit, hits)
 }
@@ -90,7 +93,7 @@ func TestRevocableDecisionsAreNotRecalled(t *testing.T) {
 func TestCacheOverflowsToAsking(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, Plain: true, WithoutSidecar: true, Concurrency: 2,
 		Sites: []string{"unused.test"}, GatewayFlags: []string{"--decision-cache", "4"}})
-	if _, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.wikipedia.org"}, Serve: greetAndClose}); err != nil {
+	if _, err := env.AddSite(sites.Options{Names: []string{"*.wikipedia.org"}, Serve: greetAndClose}); err != nil {
 		t.Fatal(err)
 	}
 	failIfAny(t, "of 400 connections failed", inParallel(400, 8, func(i int) error {
@@ -102,7 +105,7 @@ func TestCacheOverflowsToAsking(t *testing.T) {
 
 // askFor sends a hello in one write, so that it comes in one read.
 func askFor(env *testenv.Env, serverName string) error {
-	conn, err := env.DialGateway(testenv.Outer{})
+	conn, err := env.DialGateway(client.Outer{})
 	if err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ func TestCacheCanBeSwitchedOff(t *testing.T) {
 func TestCacheKeepsAllThatItHasRoomFor(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, Plain: true, WithoutSidecar: true,
 		Sites: []string{"unused.test"}, GatewayFlags: []string{"--decision-cache", "4"}})
-	if _, err := env.AddSite(testenv.SiteOptions{Names: []string{"*.wikipedia.org"}, Serve: greetAndClose}); err != nil {
+	if _, err := env.AddSite(sites.Options{Names: []string{"*.wikipedia.org"}, Serve: greetAndClose}); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 24 {

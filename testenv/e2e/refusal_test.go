@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/logs"
 )
 
 // denied is a name that no policy here allows.
@@ -102,7 +104,7 @@ func TestClientsReportTheAlert(t *testing.T) {
 		})
 	}
 	t.Run("Go", func(t *testing.T) {
-		_, err := env.DialDirect(testenv.Outer{}, denied)
+		_, err := env.DialDirect(client.Outer{}, denied)
 		if err == nil || !strings.Contains(err.Error(), "unrecognized name") {
 			t.Errorf("the handshake ended with %v, want unrecognized name", err)
 		}
@@ -113,7 +115,7 @@ func TestClientsReportTheAlert(t *testing.T) {
 // The name in a certificate that nobody vouches for is not shown as the caller.
 func TestRefusedCertificateGivesNoPrincipal(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true})
-	conn, err := env.DialGateway(testenv.Outer{Certificate: env.Identities.Stranger})
+	conn, err := env.DialGateway(client.Outer{Certificate: env.Identities.Stranger})
 	if err == nil { // TLS 1.3 clients hear of it later
 		_, err = conn.Read(make([]byte, 1))
 		conn.Close()
@@ -122,7 +124,7 @@ func TestRefusedCertificateGivesNoPrincipal(t *testing.T) {
 		t.Errorf("the outer session ended with %v, want an alert", err)
 	}
 	env.WantStat(t, "wildcard_egress.denied.handshake_failed", 1)
-	entry := env.GatewayLog.WantEntry(t, func(e testenv.Entry) bool { return e.Get("reason") == "handshake_failed" })
+	entry := env.GatewayLog.WantEntry(t, func(e logs.Entry) bool { return e.Get("reason") == "handshake_failed" })
 	if got := entry.Get("principal"); got != "" {
 		t.Errorf("principal %q, want none", got)
 	}

@@ -18,6 +18,8 @@ import (
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
 )
 
 // Clients leave while DNS has not answered: by FIN, by RST, before the answer
@@ -25,7 +27,7 @@ import (
 func TestClientsGoWhileTheirNameIsResolved(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: []string{"en.wikipedia.org"}})
 	addr := env.Upstream.Site("en.wikipedia.org").AddrPort().Addr()
-	env.DNS.Set("*.wikipedia.org", testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: 300 * time.Millisecond})
+	env.DNS.Set("*.wikipedia.org", dns.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: 300 * time.Millisecond})
 	const n = 100
 	failIfAny(t, "clients failed", inParallel(n, n, func(i int) error {
 		conn, err := env.DialGateway(env.App())
@@ -58,7 +60,7 @@ func TestClientsGoAtTheirDeadline(t *testing.T) {
 	part := hello("en.wikipedia.org")[:200]
 	const n = 4000
 	failIfAny(t, "clients failed", inParallel(n, 200, func(i int) error {
-		conn, err := env.DialGateway(testenv.Outer{})
+		conn, err := env.DialGateway(client.Outer{})
 		if err != nil {
 			return err
 		}
@@ -94,7 +96,7 @@ func TestClusterIsRemovedMeanwhile(t *testing.T) {
 	}
 	defer live.Close()
 	addr := env.Upstream.Site("en.wikipedia.org").AddrPort().Addr()
-	env.DNS.Set("slow.wikipedia.org", testenv.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: time.Second})
+	env.DNS.Set("slow.wikipedia.org", dns.Answer{Addrs: []netip.Addr{addr}, TTL: 60, Delay: time.Second})
 	resolving, early := dialGateway(t, env), dialGateway(t, env)
 	if _, err := resolving.Write(hello("slow.wikipedia.org")); err != nil {
 		t.Fatal(err)

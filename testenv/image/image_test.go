@@ -16,7 +16,7 @@ import (
 	"github.com/testcontainers/testcontainers-go/exec"
 	"github.com/testcontainers/testcontainers-go/wait"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
 )
 
 const (
@@ -168,7 +168,7 @@ func (m *mesh) wantRefused(t *testing.T, serverName string) {
 
 func (m *mesh) wantAnswer(t *testing.T, session *tls.Conn) {
 	t.Helper()
-	if site, err := testenv.Ask(session); err != nil || site != m.site.Name {
+	if site, err := client.Ask(session); err != nil || site != m.site.Name {
 		t.Errorf("%q, %v; want the site's answer", site, err)
 	}
 }

@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
-	"github.com/moby/moby/client"
+	moby "github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/network"
 	"github.com/testcontainers/testcontainers-go/wait"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/sites"
 )
 
 func TestMain(m *testing.M) {
@@ -47,11 +49,11 @@ const (
 // mesh is a sidecar and a gateway in containers on a network of their own, and a
 // site on this machine that they reach by the names of siteNames.
 type mesh struct {
-	site             *testenv.Site
-	identities       *testenv.Identities
-	authority        *testenv.Authority // the site's
-	dir              string             // with a folder for each container
-	host             string             // this machine, on the network
+	site             *sites.Site
+	identities       *certs.Identities
+	authority        *certs.Authority // the site's
+	dir              string           // with a folder for each container
+	host             string           // this machine, on the network
 	network          string
 	gateway, sidecar *testcontainers.DockerContainer
 }
@@ -64,12 +66,12 @@ func startMesh(t *testing.T, policy string) *mesh {
 	m.startNetwork(t)
 	m.startSite(t)
 	var err error
-	if m.identities, err = testenv.NewIdentities(); err != nil {
+	if m.identities, err = certs.NewIdentities(); err != nil {
 		t.Fatal(err)
 	}
 	m.writePolicy(t, policy)
 	m.gateway = m.start(t, "gateway", m.identities.Gateway)
-	m.sidecar = m.start(t, "sidecar", m.identities.App, "--gateway", gatewayName+":8443", "--gateway-principal", testenv.GatewayID)
+	m.sidecar = m.start(t, "sidecar", m.identities.App, "--gateway", gatewayName+":8443", "--gateway-principal", certs.GatewayID)
 	return m
 }
 
@@ -90,7 +92,7 @@ func (m *mesh) startNetwork(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer docker.Close()
-	details, err := docker.NetworkInspect(t.Context(), net.ID, client.NetworkInspectOptions{})
+	details, err := docker.NetworkInspect(t.Context(), net.ID, moby.NetworkInspectOptions{})
 	if err != nil || len(details.Network.IPAM.Config) == 0 {
 		t.Fatalf("network %s: %v: no address of this machine in it", net.Name, err)
 	}
@@ -100,14 +102,14 @@ func (m *mesh) startNetwork(t *testing.T) {
 func (m *mesh) startSite(t *testing.T) {
 	t.Helper()
 	var err error
-	if m.authority, err = testenv.NewAuthority("sites"); err != nil {
+	if m.authority, err = certs.NewAuthority("sites"); err != nil {
 		t.Fatal(err)
 	}
-	certificate, err := m.authority.Issue(testenv.Subject{DNSNames: siteNames})
+	certificate, err := m.authority.Issue(certs.Subject{DNSNames: siteNames})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.site, err = testenv.StartSite(net.JoinHostPort(m.host, "0"), testenv.SiteOptions{Names: siteNames, Certificate: certificate})
+	m.site, err = sites.Start(net.JoinHostPort(m.host, "0"), sites.Options{Names: siteNames, Certificate: certificate})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,7 +172,7 @@ func (m *mesh) configure(t *testing.T, kind string, identity *tls.Certificate, f
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, _, err := testenv.WriteFiles(identity, dir, "cert")
+	_, _, err := certs.WriteFiles(identity, dir, "cert")
 	if err == nil {
 		_, err = m.identities.Authority.WriteFile(dir, "ca")
 	}
@@ -186,7 +188,7 @@ func (m *mesh) configure(t *testing.T, kind string, identity *tls.Certificate, f
 		"--cert", "/etc/envoy/cert.pem", "--key", "/etc/envoy/cert-key.pem", "--ca", "/etc/envoy/ca.pem",
 		"--upstream-port", fmt.Sprint(m.site.AddrPort().Port()), "--address-guard", "off",
 	}, flags...)
-	bootstrap, err := testenv.Render(t.Context(), kind, args...)
+	bootstrap, err := built.Bootstrap(t.Context(), kind, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
 )
 
 func filters(change func([]*listenerv3.Filter) []*listenerv3.Filter) func(*bootstrapv3.Bootstrap) error {
@@ -59,15 +59,15 @@ func tlsContext(change func(*tlsv3.DownstreamTlsContext) error) func(*bootstrapv
 // expire puts an expired certificate beside the gateway's own, and uses it.
 func expire(c *tlsv3.DownstreamTlsContext) error {
 	own := c.CommonTlsContext.TlsCertificates[0]
-	authority, err := testenv.NewAuthority("expired")
+	authority, err := certs.NewAuthority("expired")
 	if err != nil {
 		return err
 	}
-	expired, err := authority.Issue(testenv.Subject{URIs: []string{testenv.GatewayID}, Expired: true})
+	expired, err := authority.Issue(certs.Subject{URIs: []string{certs.GatewayID}, Expired: true})
 	if err != nil {
 		return err
 	}
-	cert, key, err := testenv.WriteFiles(expired, filepath.Dir(own.CertificateChain.GetFilename()), "expired")
+	cert, key, err := certs.WriteFiles(expired, filepath.Dir(own.CertificateChain.GetFilename()), "expired")
 	own.CertificateChain.Specifier = &corev3.DataSource_Filename{Filename: cert}
 	own.PrivateKey.Specifier = &corev3.DataSource_Filename{Filename: key}
 	return err

@@ -9,7 +9,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
 	"wildcard-egress/testenv/istiod"
+	"wildcard-egress/testenv/logs"
 )
 
 func TestGatewayOfTheManifests(t *testing.T) {
@@ -29,10 +32,10 @@ func TestGatewayOfTheManifests(t *testing.T) {
 				m.wantRefused(t, m.app(8443), "en.wikipedia.org", "wildcard_egress.denied.no_rule")
 			})
 			t.Run("knows who asks", func(t *testing.T) {
-				m.wantRefused(t, testenv.Outer{Certificate: m.Identities.NoID}, "cloud.ibm.com", "wildcard_egress.denied.no_rule")
+				m.wantRefused(t, client.Outer{Certificate: m.Identities.NoID}, "cloud.ibm.com", "wildcard_egress.denied.no_rule")
 			})
 			t.Run("refuses certificates of others in the handshake", func(t *testing.T) {
-				m.wantRefused(t, testenv.Outer{Certificate: m.Identities.Stranger}, "en.wikipedia.org", "wildcard_egress.denied.handshake_failed")
+				m.wantRefused(t, client.Outer{Certificate: m.Identities.Stranger}, "en.wikipedia.org", "wildcard_egress.denied.handshake_failed")
 			})
 			t.Run("logs one line for each connection, handshakes that failed included", m.testAccessLog)
 			m.WantAlive(t)
@@ -43,18 +46,18 @@ func TestGatewayOfTheManifests(t *testing.T) {
 func (m *mesh) testAccessLog(t *testing.T) {
 	outer := m.app(443).ServerName
 	for name, tt := range map[string]struct {
-		outer testenv.Outer
+		outer client.Outer
 		want  []string // decision, rule, requested_server_name
 	}{
 		"allowed":        {outer: m.app(443), want: []string{"allow", "wikipedia", outer}},
-		"no certificate": {outer: testenv.Outer{ServerName: outer}, want: []string{"deny", "", outer}},
+		"no certificate": {outer: client.Outer{ServerName: outer}, want: []string{"deny", "", outer}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := m.DialGateway(tt.outer)
 			if err != nil {
 				t.Fatal(err)
 			}
-			from := testenv.From(conn.LocalAddr())
+			from := logs.From(conn.LocalAddr())
 			if inner, err := m.Handshake(conn, "de.wikipedia.org"); err == nil {
 				inner.Close()
 			}
@@ -64,7 +67,7 @@ func (m *mesh) testAccessLog(t *testing.T) {
 				t.Errorf("decision, rule and outer server name (-want +got):\n%s", diff)
 			}
 			entries, err := m.GatewayLog.Entries()
-			lines := slices.DeleteFunc(entries, func(e testenv.Entry) bool { return !from(e) })
+			lines := slices.DeleteFunc(entries, func(e logs.Entry) bool { return !from(e) })
 			if err != nil || len(lines) != 1 {
 				t.Errorf("%d lines, %v; want one", len(lines), err)
 			}
@@ -74,7 +77,7 @@ func (m *mesh) testAccessLog(t *testing.T) {
 
 func TestAuthorizationPolicyOfTheMeshComesFirst(t *testing.T) {
 	m := start(t, meshPolicy)
-	m.wantRefused(t, testenv.Outer{Certificate: m.Identities.Payments}, "en.wikipedia.org", "tcp.rbac.denied")
+	m.wantRefused(t, client.Outer{Certificate: m.Identities.Payments}, "en.wikipedia.org", "tcp.rbac.denied")
 	m.WantStat(t, "wildcard_egress.allowed", 0)
 	m.wantSite(t, m.app(443), "en.wikipedia.org")
 }
@@ -84,7 +87,7 @@ func TestListenerWithoutTheEnvoyFilterRefusesAll(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{
 		Policy: meshPolicy, WithoutSidecar: true,
 		EditGateway: edited(func(b *bootstrapv3.Bootstrap) error {
-			r, err := istiod.Gateway(8443, b.StaticResources.Listeners[0].FilterChains[0].TransportSocket, testenv.PaymentsID)
+			r, err := istiod.Gateway(8443, b.StaticResources.Listeners[0].FilterChains[0].TransportSocket, certs.PaymentsID)
 			if err != nil {
 				return err
 			}
@@ -119,7 +122,7 @@ func TestPolicyByECDSChangesAtOnceAndKeepsConnections(t *testing.T) {
 	m.WantStat(t, "wildcard_egress.policy_loaded", 2)
 	m.wantSite(t, m.app(m.port), "cloud.ibm.com")
 	m.wantRefused(t, m.app(m.port), "en.wikipedia.org", "wildcard_egress.denied.no_rule")
-	if site, err := testenv.Ask(live); err != nil || site != "en.wikipedia.org" {
+	if site, err := client.Ask(live); err != nil || site != "en.wikipedia.org" {
 		t.Errorf("the connection of before the change: %q, %v; want it alive", site, err)
 	}
 }

@@ -1,10 +1,10 @@
 package istiod_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,6 +19,10 @@ import (
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/controlplane"
 	"wildcard-egress/testenv/istiod"
 )
 
@@ -29,7 +33,7 @@ const meshPolicy = `{"version": 1, "rules": [
 // mesh is a gateway whose configuration comes of the rendered manifests.
 type mesh struct {
 	*testenv.Env
-	control *testenv.ControlPlane
+	control *controlplane.Server
 	dir     string
 	policy  string // PORT in it stands for the sites' port
 	port    uint16 // of the sites
@@ -46,7 +50,7 @@ func start(t *testing.T, policy string, flags ...string) *mesh {
 // the bootstrap.
 func startWith(t *testing.T, policy string, flags []string, o testenv.Options, last func(*bootstrapv3.Bootstrap) error) *mesh {
 	t.Helper()
-	control, err := testenv.StartControlPlane()
+	control, err := controlplane.Start()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +134,7 @@ func (m *mesh) resources(tls *corev3.TransportSocket, flags ...string) (istiod.R
 		r.Listener.FilterChains[0].TransportSocket = tls
 		return r, nil
 	}
-	r, err := istiod.Gateway(8443, tls, testenv.PaymentsID)
+	r, err := istiod.Gateway(8443, tls, certs.PaymentsID)
 	if err != nil {
 		return r, err
 	}
@@ -154,25 +158,21 @@ func overrideOf(stream []byte) (*bootstrapv3.Bootstrap, error) {
 }
 
 func (m *mesh) manifests(flags ...string) ([]byte, error) {
-	build, err := testenv.BuildDir()
-	if err != nil {
-		return nil, err
-	}
 	file := filepath.Join(m.dir, "policy.yaml")
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(m.policy, "PORT", fmt.Sprint(m.port))), 0o600); err != nil {
 		return nil, err
 	}
-	return exec.Command(filepath.Join(build, "wildcard-egress"), append([]string{"istio", "--policy", file}, flags...)...).Output()
+	return built.Run(context.Background(), append([]string{"istio", "--policy", file}, flags...)...)
 }
 
 // app is an application's sidecar that sent to a port of the gateway's Service.
-func (m *mesh) app(port uint16) testenv.Outer {
+func (m *mesh) app(port uint16) client.Outer {
 	o := m.App()
 	o.ServerName = fmt.Sprintf("outbound_.%d_.wildcard_.egressgateway.istio-egress.svc.cluster.local", port)
 	return o
 }
 
-func (m *mesh) wantSite(t *testing.T, o testenv.Outer, name string) {
+func (m *mesh) wantSite(t *testing.T, o client.Outer, name string) {
 	t.Helper()
 	if site, err := m.GetDirect(o, name); err != nil || site != name {
 		t.Errorf("%s: %q, %v; want it allowed", name, site, err)
@@ -180,7 +180,7 @@ func (m *mesh) wantSite(t *testing.T, o testenv.Outer, name string) {
 }
 
 // wantRefused also waits until the gateway has counted the refusal.
-func (m *mesh) wantRefused(t *testing.T, o testenv.Outer, name, counter string) {
+func (m *mesh) wantRefused(t *testing.T, o client.Outer, name, counter string) {
 	t.Helper()
 	before, err := m.Gateway.Stat(counter)
 	if err != nil {

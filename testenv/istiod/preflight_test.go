@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
 )
 
 // guarded is a gateway as it should be; without it the address guard is off.
@@ -29,16 +30,12 @@ var guarded = testenv.Options{GatewayFlags: []string{"--address-guard", "on"}}
 // that are not ok with their details. "unknown" ones are left out.
 func preflight(t *testing.T, e *testenv.Env, flags ...string) map[string]string {
 	t.Helper()
-	build, err := testenv.BuildDir()
-	if err != nil {
-		t.Fatal(err)
-	}
 	_, port, err := net.SplitHostPort(e.GatewayAddr)
 	if err != nil {
 		t.Fatal(err)
 	}
 	args := append([]string{"preflight", "--admin", "http://" + e.Gateway.AdminAddr(), "--port", port, "-o", "json"}, flags...)
-	out, err := exec.Command(filepath.Join(build, "wildcard-egress"), args...).Output()
+	out, err := built.Run(t.Context(), args...)
 	var findings []struct{ Check, Status, Detail, Fix string }
 	if json.Unmarshal(out, &findings) != nil || len(findings) < 15 {
 		t.Fatalf("preflight: %v: %s", err, out)

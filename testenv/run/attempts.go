@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/logs"
 )
 
 // attempt is one thing that a client tries, and what must come of it.
@@ -48,7 +50,7 @@ var attacks = []attempt{
 	{
 		what: "no client certificate, SNI en.wikipedia.org",
 		try: func(env *testenv.Env) outcome {
-			return direct(env, testenv.Outer{}, "en.wikipedia.org")
+			return direct(env, client.Outer{}, "en.wikipedia.org")
 		},
 		want: outcome{why: "no client certificate"},
 	},
@@ -78,7 +80,7 @@ func throughSidecar(name string) func(*testenv.Env) outcome {
 		if err != nil {
 			return outcome{err: err}
 		}
-		from := testenv.From(conn.LocalAddr())
+		from := logs.From(conn.LocalAddr())
 		site, clientErr := ask(env, conn, name)
 		entry, err := env.SidecarLog.Wait(from)
 		if err != nil {
@@ -87,17 +89,17 @@ func throughSidecar(name string) func(*testenv.Env) outcome {
 		if chain := entry.Get("filter_chain_name"); chain != "to_gateway" {
 			return outcome{site: site, why: "sidecar: " + chain, err: clientErr}
 		}
-		return decided(env, testenv.Named(name), site, clientErr)
+		return decided(env, logs.Named(name), site, clientErr)
 	}
 }
 
 // direct asks as somebody who has found a way round the sidecar.
-func direct(env *testenv.Env, outer testenv.Outer, name string) outcome {
+func direct(env *testenv.Env, outer client.Outer, name string) outcome {
 	conn, err := env.DialGateway(outer)
 	if err != nil {
 		return outcome{err: err}
 	}
-	from := testenv.From(conn.LocalAddr())
+	from := logs.From(conn.LocalAddr())
 	if outer.Certificate == nil {
 		if err := awaitRefusal(conn); err != nil {
 			conn.Close()
@@ -110,7 +112,7 @@ func direct(env *testenv.Env, outer testenv.Outer, name string) outcome {
 
 // awaitRefusal returns the alert of a server that wants a certificate. In TLS
 // 1.3 it comes after the handshake, and a write before it is read may lose it.
-func awaitRefusal(conn testenv.Conn) error {
+func awaitRefusal(conn client.Conn) error {
 	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
 		return err
 	}
@@ -121,7 +123,7 @@ func awaitRefusal(conn testenv.Conn) error {
 }
 
 // decided adds the rule or the reason from the gateway's access log.
-func decided(env *testenv.Env, match func(testenv.Entry) bool, site string, clientErr error) outcome {
+func decided(env *testenv.Env, match func(logs.Entry) bool, site string, clientErr error) outcome {
 	entry, err := env.GatewayLog.Wait(match)
 	why := entry.Get("reason")
 	switch {
@@ -136,13 +138,13 @@ func decided(env *testenv.Env, match func(testenv.Entry) bool, site string, clie
 }
 
 // ask runs the inner TLS session with name over conn.
-func ask(env *testenv.Env, conn testenv.Conn, name string) (site string, err error) {
+func ask(env *testenv.Env, conn client.Conn, name string) (site string, err error) {
 	defer conn.Close()
 	var inner *tls.Conn
 	if inner, err = env.Handshake(conn, name); err != nil {
 		return "", err
 	}
-	if site, err = testenv.Ask(inner); err != nil {
+	if site, err = client.Ask(inner); err != nil {
 		return "", fmt.Errorf("%s: %w", name, err)
 	}
 	return site, inner.Close()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/built"
 )
 
 func main() {
@@ -33,7 +34,7 @@ func main() {
 // after that.
 func run(ctx context.Context, w io.Writer, unlisted string, stay bool) (err error) {
 	start := time.Now()
-	root, err := testenv.ModuleRoot()
+	root, err := built.Root()
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"text/tabwriter"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/logs"
 )
 
 // show makes all attempts, prints what came of them and the proxies' access
@@ -85,7 +86,7 @@ func whereIs(env *testenv.Env, name string) string {
 func printLogs(w io.Writer, env *testenv.Env) error {
 	for _, log := range []struct {
 		of  string
-		log *testenv.AccessLog
+		log *logs.Access
 	}{{"gateway", env.GatewayLog}, {"sidecar", env.SidecarLog}} {
 		lines, err := log.log.Read()
 		if err != nil {

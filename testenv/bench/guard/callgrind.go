@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 
-	"wildcard-egress/testenv/hellos"
+	"wildcard-egress/filter/clienthello/hellotest"
 )
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
@@ -27,14 +27,14 @@ func instructionFigures(ctx context.Context, dir string) ([]byte, error) {
 	lines := []byte("pkg: wildcard-egress/envoy\n")
 	for _, client := range []struct {
 		name  string
-		hello hellos.Hello
+		hello hellotest.Hello
 	}{
-		{"chrome", hellos.Chrome(hellos.Site)},
-		{"firefox", hellos.Firefox(hellos.Site)},
-		{"curl", hellos.Curl(hellos.Site)},
+		{"chrome", hellotest.Chrome(hellotest.Site)},
+		{"firefox", hellotest.Firefox(hellotest.Site)},
+		{"curl", hellotest.Curl(hellotest.Site)},
 	} {
 		file := filepath.Join(dir, client.name)
-		if err := os.WriteFile(file, hellos.Whole(client.hello.Message()), 0o600); err != nil {
+		if err := os.WriteFile(file, hellotest.Whole(client.hello.Message()), 0o600); err != nil {
 			return nil, err
 		}
 		count, err := instructions(ctx, binary, file)

@@ -10,8 +10,8 @@ import (
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/filter"
-	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/clienthello/hellotest"
+	"wildcard-egress/filter/policy"
 )
 
 const wikipedia = `

@@ -102,8 +102,11 @@ func TestWallsBetweenRooms(t *testing.T) {
 		"what decides knows nothing of Envoy's side": {
 			room: "./filter/...", without: `^wildcard-egress/(envoy|bootstrap|livepolicy|preflight|accesslog|cmd)(/|$)`,
 		},
+		"what can be written decides nothing": {
+			room: "./filter/policy/document", without: `^wildcard-egress/filter/policy($|/analysis|/internal)`,
+		},
 		"the module links no tools": {
-			room: "./cmd/libwildcard_egress", without: `^wildcard-egress/(filter/policy/analysis|bootstrap|preflight|testenv)(/|$)|/cobra$`,
+			room: "./cmd/libwildcard_egress", without: `^wildcard-egress/(filter/policy/analysis|filter/policy/internal|bootstrap|preflight|testenv)(/|$)|/cobra$`,
 		},
 		"what hosts the filter knows no names and no rules": {
 			room: "./envoy", without: `^wildcard-egress/(filter|livepolicy|bootstrap|preflight|cmd)(/|$)`,

@@ -6,7 +6,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/bootstrap"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 func TestHostsOf(t *testing.T) {
@@ -44,11 +44,11 @@ func TestHostsOf(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			document, err := policy.Parse("policy.yaml", []byte(tt.policy))
+			d, err := document.Parse("policy.yaml", []byte(tt.policy))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, bootstrap.HostsOf(document)); diff != "" {
+			if diff := cmp.Diff(tt.want, bootstrap.HostsOf(d)); diff != "" {
 				t.Errorf("HostsOf (-want +got):\n%s", diff)
 			}
 		})

@@ -11,6 +11,7 @@ import (
 
 	"wildcard-egress/filter"
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // connection is the one fake: it records what a filter does to its connection.
@@ -87,11 +88,11 @@ func compile(t testing.TB, text string) *policy.Policy {
 	if text == "" {
 		return nil
 	}
-	document, err := policy.Parse("policy.yaml", []byte(strings.ReplaceAll(text, "\t", "  ")))
+	d, err := document.Parse("policy.yaml", []byte(strings.ReplaceAll(text, "\t", "  ")))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return document.Compile()
+	return policy.Compile(d)
 }
 
 // feed gives a filter the pieces of a stream, as the host does: none after the

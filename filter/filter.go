@@ -12,6 +12,8 @@ import (
 
 	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/servername"
 )
 
 // Connection is what a filter needs of the connection that it guards.
@@ -69,7 +71,7 @@ type filter struct {
 	api.EmptyDownstreamFilter
 	conn     Connection
 	enforcer *Enforcer
-	settings policy.Settings // in force when the first bytes came
+	settings document.Settings // in force when the first bytes came
 	parser   clienthello.Parser
 	begun    bool // a byte has come
 }
@@ -115,7 +117,7 @@ func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
 	if hello.ECH {
 		f.conn.Count(counterECH)
 	}
-	name, err := policy.ParseServerName(hello.ServerName)
+	name, err := servername.Parse(hello.ServerName)
 	if err != nil {
 		return f.refuse(request{shown: printable(hello.ServerName)}, policy.Decision{Reason: InvalidServerName}, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // TLS alert descriptions (RFC 8446, section 6).
@@ -18,9 +19,9 @@ const (
 // bytes: they would mean nothing to it.
 func (f *filter) close(reason policy.Reason) {
 	switch f.settings.Refusal {
-	case policy.RefuseWithReset:
+	case document.RefuseWithReset:
 		f.conn.Close(string(reason), api.AbortReset)
-	case policy.RefuseWithClose:
+	case document.RefuseWithClose:
 		f.conn.Close(string(reason), api.FlushWrite)
 	default:
 		if description := alertOf(reason); description != 0 && f.begun {

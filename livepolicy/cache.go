@@ -7,6 +7,7 @@ import (
 	"weak"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // compiled is a policy and what is told of it.
@@ -36,19 +37,19 @@ func (c *cache) compile(name string, data []byte) (compiled, error) {
 	if known, ok := c.find(hash); ok {
 		return known, nil
 	}
-	document, err := policy.Parse(name, data)
+	d, err := document.Parse(name, data)
 	if err != nil {
 		return compiled{version: versionOf(hash)}, err
 	}
-	fresh := document.Compile()
+	fresh := policy.Compile(d)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.findLocked(hash); ok {
 		return known, nil // another thread was faster: one is enough
 	}
 	c.forgetFreedLocked()
-	c.byHash[hash] = cached{policy: weak.Make(fresh), rules: len(document.Rules)}
-	return compiled{policy: fresh, version: versionOf(hash), rules: len(document.Rules)}, nil
+	c.byHash[hash] = cached{policy: weak.Make(fresh), rules: len(d.Rules)}
+	return compiled{policy: fresh, version: versionOf(hash), rules: len(d.Rules)}, nil
 }
 
 func (c *cache) find(hash [sha256.Size]byte) (compiled, bool) {

@@ -28,7 +28,7 @@ func (r *renderer) files(objects []object) ([]File, error) {
 		} else {
 			files[len(files)-1].Content = append(files[len(files)-1].Content, "---\n"...)
 		}
-		text, err := document(o)
+		text, err := asYAML(o)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -38,8 +38,8 @@ func (r *renderer) files(objects []object) ([]File, error) {
 	return append(files, kustomization), err
 }
 
-// document returns an object as YAML, below its comment.
-func document(o object) ([]byte, error) {
+// asYAML returns an object as YAML, below its comment.
+func asYAML(o object) ([]byte, error) {
 	text, err := json.Marshal(o.value)
 	if err != nil {
 		return nil, err

@@ -8,12 +8,12 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"wildcard-egress/bootstrap"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // Policy is what is rendered: a policy file and its content.
 type Policy struct {
-	Document *policy.Document
+	Document *document.Document
 	Text     []byte // the file, byte by byte: the gateway's policy_version is made of it
 }
 

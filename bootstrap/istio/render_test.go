@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/bootstrap/istio"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -30,11 +30,11 @@ rules:
 
 func parse(t *testing.T, text string) istio.Policy {
 	t.Helper()
-	document, err := policy.Parse("policy.yaml", []byte(text))
+	d, err := document.Parse("policy.yaml", []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return istio.Policy{Document: document, Text: []byte(text)}
+	return istio.Policy{Document: d, Text: []byte(text)}
 }
 
 func render(t *testing.T, text string, with func(*istio.Options)) istio.Manifests {

@@ -56,8 +56,8 @@ var kinds = map[string]func() any{
 	"telemetry.istio.io/v1/Telemetry":             func() any { return &telemetryv1alpha1.Telemetry{} },
 }
 
-// document is an object as it was written.
-type document struct {
+// written is an object as it was written.
+type written struct {
 	metav1.TypeMeta `json:",inline"`
 	Metadata        metav1.ObjectMeta `json:"metadata"`
 	Spec            json.RawMessage   `json:"spec"`
@@ -88,7 +88,7 @@ func decode(t *testing.T, text []byte) (kind string, value any) {
 		}
 		return kind, value
 	}
-	var d document
+	var d written
 	if err := yaml.UnmarshalStrict(text, &d); err != nil {
 		t.Fatalf("%s: %v", kind, err)
 	}

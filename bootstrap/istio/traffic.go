@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // traffic is what Istio must know of a policy.
@@ -22,11 +23,11 @@ type traffic struct {
 // the default mode shadow those of all allow rules, so that they are reported.
 // Every host goes to the gateway by every port: what is listed in the mesh and
 // not sent to the gateway would go past it.
-func trafficOf(d *policy.Document) (traffic, error) {
+func trafficOf(d *document.Document) (traffic, error) {
 	var t traffic
-	shadow := d.Defaults.Mode == policy.ShadowMode
+	shadow := d.Defaults.Mode == document.ShadowMode
 	for _, rule := range d.Rules {
-		if rule.Action != policy.Allow || rule.Mode == policy.ShadowMode && !shadow {
+		if rule.Action != policy.Allow || rule.Mode == document.ShadowMode && !shadow {
 			continue
 		}
 		t.ports = append(t.ports, rule.Ports...)
@@ -48,10 +49,10 @@ func trafficOf(d *policy.Document) (traffic, error) {
 	return t, nil
 }
 
-func (t *traffic) add(rule string, p policy.Pattern) {
+func (t *traffic) add(rule string, p document.Pattern) {
 	cover, ok := cover(p)
 	switch {
-	case !ok && p.Kind() == policy.Any:
+	case !ok && p.Kind() == document.Any:
 		t.note("rule %s: %q: Istio can not route every name; only names that are listed reach the gateway", rule, p)
 		return
 	case !ok:
@@ -70,7 +71,7 @@ func (t *traffic) note(format string, args ...any) {
 // cover returns the narrowest host at least as wide as p that Istio accepts:
 // an exact name of two labels or more, or "*.domain", of letters, digits and
 // hyphens.
-func cover(p policy.Pattern) (string, bool) {
+func cover(p document.Pattern) (string, bool) {
 	text := p.Cover()
 	domain, wild := strings.CutPrefix(text, "*.")
 	for !isHostName(domain) {

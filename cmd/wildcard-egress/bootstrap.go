@@ -11,7 +11,7 @@ import (
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/bootstrap/folder"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 func newBootstrapCommand() *cobra.Command {
@@ -170,9 +170,9 @@ func (f *bootstrapFlags) hosts() (bootstrap.Hosts, error) {
 	if err != nil {
 		return bootstrap.Hosts{}, fmt.Errorf("--policy: %w; name a file that you can read", err)
 	}
-	document, err := policy.Parse(f.policy, data)
+	d, err := document.Parse(f.policy, data)
 	if err != nil {
 		return bootstrap.Hosts{}, err
 	}
-	return bootstrap.HostsOf(document), nil
+	return bootstrap.HostsOf(d), nil
 }

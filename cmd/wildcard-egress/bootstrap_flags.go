@@ -15,7 +15,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"wildcard-egress/bootstrap"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/servername"
 )
 
 // bootstrapFlags are the flags that all bootstraps share. Later tools rely on
@@ -148,7 +148,7 @@ func gatewayFlag(faults *faults, text string) (host string, port uint16) {
 	host, digits, err := net.SplitHostPort(text)
 	number, errPort := strconv.ParseUint(digits, 10, 16)
 	_, errIP := netip.ParseAddr(host)
-	if _, errName := policy.ParseServerName([]byte(host)); err != nil || errPort != nil || number == 0 || (errIP != nil && errName != nil) {
+	if _, errName := servername.Parse([]byte(host)); err != nil || errPort != nil || number == 0 || (errIP != nil && errName != nil) {
 		faults.add("--gateway %q: want the gateway's HOST:PORT, such as 127.0.0.1:8443", text)
 	}
 	return host, uint16(number)

@@ -7,17 +7,17 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // checkJSON is the result for one file.
 type checkJSON struct {
-	File     string          `json:"file"`
-	OK       bool            `json:"ok"`
-	Rules    int             `json:"rules"`
-	Hosts    int             `json:"hosts"`
-	Hash     string          `json:"hash"`
-	Problems policy.Problems `json:"problems"`
+	File     string            `json:"file"`
+	OK       bool              `json:"ok"`
+	Rules    int               `json:"rules"`
+	Hosts    int               `json:"hosts"`
+	Hash     string            `json:"hash"`
+	Problems document.Problems `json:"problems"`
 }
 
 func newCheckCommand() *cobra.Command {
@@ -54,7 +54,7 @@ func checkFiles(cmd *cobra.Command, files []string) ([]checkJSON, error) {
 	var faults []error
 	for _, file := range files {
 		d, err := readPolicy(cmd, file)
-		result := checkJSON{File: file, OK: err == nil, Problems: policy.Problems{}}
+		result := checkJSON{File: file, OK: err == nil, Problems: document.Problems{}}
 		switch {
 		case err == nil:
 			result.Rules, result.Hash = len(d.Rules), d.Hash()

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/analysis"
 )
 
-// diffJSON is a policy.Comparison.
+// diffJSON is a analysis.Comparison.
 type diffJSON struct {
 	Changes    []changeJSON `json:"changes"`
 	Incomplete []string     `json:"incomplete"`
@@ -56,7 +56,7 @@ Rules that only change their name or place change nothing.
 			if err != nil {
 				return err
 			}
-			comparison := policy.Compare(old, changed)
+			comparison := analysis.Compare(old, changed)
 			err = output.print(cmd.OutOrStdout(), comparisonJSON(comparison), func(out io.Writer) { printComparison(out, comparison) })
 			if err == nil && len(comparison.Changes)+len(comparison.Incomplete) > 0 {
 				return errNegative
@@ -68,7 +68,7 @@ Rules that only change their name or place change nothing.
 	return c
 }
 
-func comparisonJSON(c policy.Comparison) diffJSON {
+func comparisonJSON(c analysis.Comparison) diffJSON {
 	out := diffJSON{Changes: []changeJSON{}, Incomplete: append([]string{}, c.Incomplete...)}
 	for _, change := range c.Changes {
 		out.Changes = append(out.Changes, changeJSON{
@@ -82,7 +82,7 @@ func comparisonJSON(c policy.Comparison) diffJSON {
 
 // printComparison prints a line for each host and principal, with the ports
 // for which the change is the same.
-func printComparison(out io.Writer, c policy.Comparison) {
+func printComparison(out io.Writer, c analysis.Comparison) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	if len(c.Changes) > 0 {
 		fmt.Fprintln(table, "HOST\tPRINCIPAL\tPORT\tOLD\tNEW\tEXAMPLE")
@@ -106,7 +106,7 @@ func printComparison(out io.Writer, c policy.Comparison) {
 	}
 }
 
-func sameButPort(a, b policy.Change) bool {
+func sameButPort(a, b analysis.Change) bool {
 	return a.Host == b.Host && a.Principal == b.Principal && a.Example.ServerName == b.Example.ServerName &&
 		a.Old.Summary() == b.Old.Summary() && a.New.Summary() == b.New.Summary()
 }

@@ -9,16 +9,17 @@ import (
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/analysis"
 )
 
-// explanationJSON is a policy.Explanation in the words of the access log.
+// explanationJSON is a analysis.Explanation in the words of the access log.
 type explanationJSON struct {
 	ServerName string `json:"server_name"`
 	Principal  string `json:"principal"`
 	Port       uint16 `json:"port"`
 	decisionJSON
-	Error  string             `json:"error"`
-	Others []policy.OtherRule `json:"others"`
+	Error  string               `json:"error"`
+	Others []analysis.OtherRule `json:"others"`
 }
 
 func newExplainCommand() *cobra.Command {
@@ -41,7 +42,7 @@ read or has mistakes.`,
 			if err != nil {
 				return err
 			}
-			e := d.Explain(r)
+			e := analysis.Explain(d, r)
 			err = output.print(cmd.OutOrStdout(), explanation(e), func(out io.Writer) { printExplanation(out, args[0], e) })
 			if err == nil && e.Decision.Action != policy.Allow {
 				return errNegative
@@ -57,10 +58,10 @@ read or has mistakes.`,
 	return c
 }
 
-func explanation(e policy.Explanation) explanationJSON {
+func explanation(e analysis.Explanation) explanationJSON {
 	out := explanationJSON{
 		ServerName: e.Request.ServerName, Principal: e.Request.Principal, Port: e.Request.Port,
-		decisionJSON: toJSON(e.Decision), Others: append([]policy.OtherRule{}, e.Others...),
+		decisionJSON: toJSON(e.Decision), Others: append([]analysis.OtherRule{}, e.Others...),
 	}
 	if e.Err != nil {
 		out.Error = e.Err.Error()
@@ -68,7 +69,7 @@ func explanation(e policy.Explanation) explanationJSON {
 	return out
 }
 
-func printExplanation(out io.Writer, file string, e policy.Explanation) {
+func printExplanation(out io.Writer, file string, e analysis.Explanation) {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	row := func(name, value string) {
 		if value != "" {

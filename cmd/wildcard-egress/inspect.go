@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/clienthello"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/servername"
 )
 
 // largestHello is the largest limit that a policy may set, in bytes.
@@ -148,7 +148,7 @@ func describe(parser *clienthello.Parser, hello clienthello.Hello, verdict error
 		line.Result, line.Reason = resultOf(verdict)
 		return line
 	}
-	name, err := policy.ParseServerName(hello.ServerName)
+	name, err := servername.Parse(hello.ServerName)
 	if err != nil {
 		line.Result, line.Reason = "malformed", "invalid_server_name"
 		name = printable(string(hello.ServerName[:min(len(hello.ServerName), 255)]))

@@ -8,7 +8,7 @@ import (
 
 	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/bootstrap/istio"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // istioFlags are what `istio` can be told.
@@ -74,11 +74,11 @@ func (f *istioFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return fmt.Errorf("--policy: %w", err)
 	}
-	document, err := policy.Parse(name, text)
+	d, err := document.Parse(name, text)
 	if err != nil {
 		return err
 	}
-	manifests, err := istio.Render(istio.Policy{Document: document, Text: text}, f.Options)
+	manifests, err := istio.Render(istio.Policy{Document: d, Text: text}, f.Options)
 	if err != nil {
 		return err
 	}

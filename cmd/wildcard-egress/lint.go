@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/analysis"
 )
 
 func newLintCommand() *cobra.Command {
@@ -29,7 +29,7 @@ func newLintCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			findings := append([]policy.Finding{}, d.Lint()...)
+			findings := append([]analysis.Finding{}, analysis.Lint(d)...)
 			err = output.print(cmd.OutOrStdout(), findings, func(out io.Writer) {
 				for _, f := range findings {
 					fmt.Fprintf(out, "%v (%s)\n", f.Problem, f.Check)

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 // exitStatuses is the part of the policy commands' help that they share.
@@ -84,12 +85,12 @@ func readFile(cmd *cobra.Command, file string) (name string, data []byte, err er
 	return file, data, err
 }
 
-func readPolicy(cmd *cobra.Command, file string) (*policy.Document, error) {
+func readPolicy(cmd *cobra.Command, file string) (*document.Document, error) {
 	name, data, err := readFile(cmd, file)
 	if err != nil {
 		return nil, err
 	}
-	return policy.Parse(name, data)
+	return document.Parse(name, data)
 }
 
 // decisionJSON is a decision as the access log says it.

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/livepolicy"
 	"wildcard-egress/preflight"
 )
@@ -80,7 +80,7 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("--policy: %w", err)
 	}
-	if _, err := policy.Parse(name, text); err != nil {
+	if _, err := document.Parse(name, text); err != nil {
 		return 0, err
 	}
 	return livepolicy.Version(text), nil

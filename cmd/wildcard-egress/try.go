@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/analysis"
 )
 
 // trialJSON is what came of a file of cases.
@@ -71,16 +72,16 @@ func tryFile(cmd *cobra.Command, policyFile, casesFile string) (trialJSON, strin
 	if err != nil {
 		return trialJSON{}, "", err
 	}
-	cases, err := policy.ParseCases(file, data)
+	cases, err := analysis.ParseCases(file, data)
 	if err != nil {
 		return trialJSON{}, "", err
 	}
-	return try(d.Compile(), cases), file, nil
+	return try(policy.Compile(d), cases), file, nil
 }
 
-func try(p *policy.Policy, cases []policy.Case) trialJSON {
+func try(p *policy.Policy, cases []analysis.Case) trialJSON {
 	trial := trialJSON{Cases: []caseJSON{}}
-	for _, r := range p.Try(cases) {
+	for _, r := range analysis.Try(p, cases) {
 		if r.Why == "" {
 			trial.Passed++
 		} else {

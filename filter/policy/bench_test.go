@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/internal/reference"
 )
 
 // manyHosts is a policy of n hosts, half of them exact, half of them
@@ -30,15 +32,6 @@ func manyHosts(n int) string {
 	return b.String()
 }
 
-func compile(tb testing.TB, text string) *policy.Policy {
-	tb.Helper()
-	d, err := policy.Parse("policy.yaml", []byte(text))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return d.Compile()
-}
-
 // appendName writes the name that entry i of manyHosts matches. Names are
 // made anew for each decision, as on the wire, so that a large policy is
 // missed in the caches as it would be there.
@@ -56,7 +49,7 @@ func appendName(name []byte, i int) []byte {
 
 func BenchmarkDecide(b *testing.B) {
 	for _, n := range []int{10, 1_000, 100_000, 1_000_000} {
-		p := compile(b, manyHosts(n))
+		p := reference.Compile(b, manyHosts(n))
 		runtime.GC()
 		for _, bench := range []struct {
 			name  string
@@ -103,7 +96,7 @@ func BenchmarkDecideByGlob(b *testing.B) {
 			for i := range globs {
 				fmt.Fprintf(&text, "  - \""+bench.host+"\"\n", i)
 			}
-			p := compile(b, text.String())
+			p := reference.Compile(b, text.String())
 			names := make([]string, globs)
 			for i := range names {
 				names[i] = fmt.Sprintf(bench.serverName, i)
@@ -123,7 +116,7 @@ func BenchmarkDecideByGlob(b *testing.B) {
 // BenchmarkDecideHostileName has names that were made to cost most: as many
 // labels and bytes as possible, nearly matching.
 func BenchmarkDecideHostileName(b *testing.B) {
-	p := compile(b, `
+	p := reference.Compile(b, `
 version: 1
 rules:
 - name: globs
@@ -153,7 +146,7 @@ func BenchmarkDecideAmongRules(b *testing.B) {
 			for i := range rules {
 				fmt.Fprintf(&text, "- {name: rule-%d, hosts: [api.example.com], principals: [\"spiffe://cluster.local/ns/team-%d/sa/*\"]}\n", i, i)
 			}
-			p := compile(b, text.String())
+			p := reference.Compile(b, text.String())
 			r := policy.Request{ServerName: "api.example.com", Principal: fmt.Sprintf("spiffe://cluster.local/ns/team-%d/sa/api", rules/2)}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -170,15 +163,15 @@ func BenchmarkDecideAmongRules(b *testing.B) {
 func BenchmarkCompile(b *testing.B) {
 	for _, n := range []int{1_000, 100_000} {
 		b.Run("entries="+strconv.Itoa(n), func(b *testing.B) {
-			d, err := policy.Parse("policy.yaml", []byte(manyHosts(n)))
+			d, err := document.Parse("policy.yaml", []byte(manyHosts(n)))
 			if err != nil {
 				b.Fatal(err)
 			}
 			before := heap()
-			p := d.Compile()
+			p := policy.Compile(d)
 			kept := heap() - before
 			for b.Loop() {
-				d.Compile()
+				policy.Compile(d)
 			}
 			b.ReportMetric(float64(kept)/(1<<20), "kept-MB")
 			runtime.KeepAlive(p)
@@ -192,7 +185,7 @@ func BenchmarkParse(b *testing.B) {
 		text := []byte(manyHosts(n))
 		b.Run("entries="+strconv.Itoa(n), func(b *testing.B) {
 			for b.Loop() {
-				if _, err := policy.Parse("policy.yaml", text); err != nil {
+				if _, err := document.Parse("policy.yaml", text); err != nil {
 					b.Fatal(err)
 				}
 			}

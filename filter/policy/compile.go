@@ -3,11 +3,14 @@ package policy
 import (
 	"cmp"
 	"slices"
+
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
 )
 
-// Compile returns the policy in force for d. It cannot fail: Parse checked d.
+// Compile returns the policy in force for d. It cannot fail: document.Parse checked d.
 // A nil or zero Document gives the zero Policy.
-func (d *Document) Compile() *Policy {
+func Compile(d *document.Document) *Policy {
 	if d == nil || len(d.Rules) == 0 {
 		return &Policy{}
 	}
@@ -18,13 +21,13 @@ func (d *Document) Compile() *Policy {
 	c := compiler{
 		policy: &Policy{
 			settings: d.Defaults.Settings,
-			shadow:   d.Defaults.Mode == ShadowMode,
-			close:    d.Defaults.OnRevoke == Close,
+			shadow:   d.Defaults.Mode == document.ShadowMode,
+			close:    d.Defaults.OnRevoke == document.Close,
 		},
 		interned: map[setLink]setID{},
 		domains:  newDomainList(hosts),
-		globs:    map[Pattern]setID{},
-		automata: map[string]*automaton{},
+		globs:    map[document.Pattern]setID{},
+		automata: glob.Automata{},
 	}
 	c.compile(d.Rules)
 	return c.policy
@@ -35,13 +38,13 @@ type compiler struct {
 	policy   *Policy
 	interned map[setLink]setID
 	domains  domainList
-	globs    map[Pattern]setID
-	automata map[string]*automaton // shared by globs that differ in their literal ends only
+	globs    map[document.Pattern]setID
+	automata glob.Automata // shared by globs that differ in their literal ends only
 }
 
-func (c *compiler) compile(rules []Rule) {
+func (c *compiler) compile(rules []document.Rule) {
 	rules = slices.Clone(rules)
-	slices.SortFunc(rules, func(a, b Rule) int { return cmp.Compare(a.Name, b.Name) })
+	slices.SortFunc(rules, func(a, b document.Rule) int { return cmp.Compare(a.Name, b.Name) })
 	p := c.policy
 	p.sets = make(ruleSets, 1)
 	p.rules = make([]rule, 0, len(rules))
@@ -55,25 +58,25 @@ func (c *compiler) compile(rules []Rule) {
 	p.domains = newDomainTable(c.domains)
 }
 
-func compileRule(r Rule, automata map[string]*automaton) rule {
-	compiled := rule{name: r.Name, ports: r.Ports, action: r.Action, mode: r.Mode, close: r.OnRevoke == Close}
+func compileRule(r document.Rule, automata glob.Automata) rule {
+	compiled := rule{name: r.Name, ports: r.Ports, action: r.Action, mode: r.Mode, close: r.OnRevoke == document.Close}
 	for _, principal := range r.Principals {
-		compiled.principals = append(compiled.principals, compileGlob(principal, '/', automata)...)
+		compiled.principals = append(compiled.principals, glob.Compile(principal, '/', automata)...)
 	}
 	return compiled
 }
 
-func (c *compiler) add(host Pattern, rule uint32) {
-	switch host.kind {
-	case Exact:
-		d := c.domains.of(host.domain)
+func (c *compiler) add(host document.Pattern, rule uint32) {
+	switch host.Kind() {
+	case document.Exact:
+		d := c.domains.of(host.Domain())
 		d.exact = c.extend(d.exact, rule)
-	case Wildcard:
-		d := c.domains.of(host.domain)
+	case document.Wildcard:
+		d := c.domains.of(host.Domain())
 		d.under = c.extend(d.under, rule)
-	case Any:
+	case document.Any:
 		c.policy.any = c.extend(c.policy.any, rule)
-	case Glob:
+	case document.Glob:
 		c.globs[host] = c.extend(c.globs[host], rule)
 	}
 }
@@ -94,8 +97,8 @@ func (c *compiler) extend(set setID, rule uint32) setID {
 func (c *compiler) indexGlobs() {
 	byDomain := map[string][]indexedGlob{}
 	for host, set := range c.globs {
-		for _, g := range compileGlob(host.head(), '.', c.automata) {
-			byDomain[host.domain] = append(byDomain[host.domain], indexedGlob{glob: g, set: set, specificity: host.specificity()})
+		for _, g := range glob.Compile(host.Head(), '.', c.automata) {
+			byDomain[host.Domain()] = append(byDomain[host.Domain()], indexedGlob{Glob: g, set: set, specificity: host.Specificity()})
 		}
 	}
 	p := c.policy

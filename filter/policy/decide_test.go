@@ -4,38 +4,8 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/policy"
-)
-
-// example is the policy of the language's reference, with two more rules.
-const example = `
-version: 1
-rules:
-  - name: wikipedia
-    hosts: ["*.wikipedia.org"]
-  - name: payments
-    hosts: [api.stripe.com, "*.paypal.com", "ec2.*.amazonaws.com"]
-    principals: ["spiffe://cluster.local/ns/payments/sa/*"]
-    ports: [443, 8443]
-    on_revoke: close
-  - name: no-uploads
-    action: deny
-    hosts: [upload.wikipedia.org]
-  - name: no-guests
-    action: deny
-    principals: ["spiffe://cluster.local/ns/guests/**"]
-    hosts: [members.wikipedia.org]
-  - name: trial
-    mode: shadow
-    hosts: ["*.example.net"]
-  - name: trial-deny
-    mode: shadow
-    action: deny
-    hosts: [meta.wikipedia.org]
-`
-
-const (
-	payer = "spiffe://cluster.local/ns/payments/sa/api"
-	guest = "spiffe://cluster.local/ns/guests/sa/web"
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/internal/reference"
 )
 
 func TestDecide(t *testing.T) {
@@ -47,7 +17,7 @@ func TestDecide(t *testing.T) {
 	denied := func(rule string) policy.Decision {
 		return policy.Decision{Reason: policy.DeniedByRule, Rule: rule}
 	}
-	p := compile(t, example)
+	p := reference.Compile(t, reference.Example)
 	for name, tt := range map[string]struct {
 		request policy.Request
 		want    policy.Decision
@@ -61,19 +31,19 @@ func TestDecide(t *testing.T) {
 		"empty server name is denied":                   {policy.Request{}, noRule},
 		"deny beats allow":                              {policy.Request{ServerName: "upload.wikipedia.org"}, denied("no-uploads")},
 		"deny without ports is about every port":        {policy.Request{ServerName: "upload.wikipedia.org", Port: 8443}, denied("no-uploads")},
-		"deny holds for its principals":                 {policy.Request{ServerName: "members.wikipedia.org", Principal: guest}, denied("no-guests")},
-		"deny leaves other principals":                  {policy.Request{ServerName: "members.wikipedia.org", Principal: payer}, allow("wikipedia", 443)},
+		"deny holds for its principals":                 {policy.Request{ServerName: "members.wikipedia.org", Principal: reference.Guest}, denied("no-guests")},
+		"deny leaves other principals":                  {policy.Request{ServerName: "members.wikipedia.org", Principal: reference.Payer}, allow("wikipedia", 443)},
 		"deny with principals holds for unknown caller": {policy.Request{ServerName: "members.wikipedia.org"}, denied("no-guests")},
-		"deny holds for a principal that can't be one":  {policy.Request{ServerName: "members.wikipedia.org", Principal: payer + "\x00"}, denied("no-guests")},
-		"principal glob matches":                        {policy.Request{ServerName: "api.stripe.com", Principal: payer}, paid},
-		"principal glob stays in its segment":           {policy.Request{ServerName: "api.stripe.com", Principal: payer + "/x"}, noRule},
+		"deny holds for a principal that can't be one":  {policy.Request{ServerName: "members.wikipedia.org", Principal: reference.Payer + "\x00"}, denied("no-guests")},
+		"principal glob matches":                        {policy.Request{ServerName: "api.stripe.com", Principal: reference.Payer}, paid},
+		"principal glob stays in its segment":           {policy.Request{ServerName: "api.stripe.com", Principal: reference.Payer + "/x"}, noRule},
 		"foreign trust domain is no match":              {policy.Request{ServerName: "api.stripe.com", Principal: "spiffe://evil/ns/payments/sa/api"}, noRule},
 		"allow with principals not for unknown caller":  {policy.Request{ServerName: "api.stripe.com"}, noRule},
-		"byte that no name has is no end of one":        {policy.Request{ServerName: "api.stripe.com\x00", Principal: payer}, noRule},
-		"glob matches within a label":                   {policy.Request{ServerName: "ec2.eu-west-1.amazonaws.com", Principal: payer}, paid},
-		"glob does not span labels":                     {policy.Request{ServerName: "ec2.a.b.amazonaws.com", Principal: payer}, noRule},
+		"byte that no name has is no end of one":        {policy.Request{ServerName: "api.stripe.com\x00", Principal: reference.Payer}, noRule},
+		"glob matches within a label":                   {policy.Request{ServerName: "ec2.eu-west-1.amazonaws.com", Principal: reference.Payer}, paid},
+		"glob does not span labels":                     {policy.Request{ServerName: "ec2.a.b.amazonaws.com", Principal: reference.Payer}, noRule},
 		"port asked for is the upstream port": {
-			policy.Request{ServerName: "a.paypal.com", Principal: payer, Port: 8443},
+			policy.Request{ServerName: "a.paypal.com", Principal: reference.Payer, Port: 8443},
 			policy.Decision{Action: policy.Allow, Rule: "payments", Port: 8443, CloseOnRevoke: true},
 		},
 		"port that the rule lacks is no match": {policy.Request{ServerName: "en.wikipedia.org", Port: 8443}, noRule},
@@ -95,7 +65,7 @@ func TestDecide(t *testing.T) {
 }
 
 func TestDecideNamesMostSpecificRule(t *testing.T) {
-	p := compile(t, `
+	p := reference.Compile(t, `
 version: 1
 rules:
   - {name: everything, hosts: ["*"]}
@@ -123,7 +93,7 @@ rules:
 }
 
 func TestShadowDefault(t *testing.T) {
-	p := compile(t, `
+	p := reference.Compile(t, `
 version: 1
 defaults: {mode: shadow, on_revoke: close}
 rules:
@@ -163,9 +133,9 @@ rules:
 
 func TestZeroPolicyDenies(t *testing.T) {
 	var none *policy.Policy
-	var document *policy.Document
+	var noDocument *document.Document
 	for name, p := range map[string]*policy.Policy{
-		"nil policy": none, "zero policy": {}, "nil document": document.Compile(), "zero document": (&policy.Document{}).Compile(),
+		"nil policy": none, "zero policy": {}, "nil document": policy.Compile(noDocument), "zero document": policy.Compile(&document.Document{}),
 	} {
 		want := policy.Decision{Reason: policy.NoPolicy}
 		if got := p.Decide(policy.Request{ServerName: "example.com", Port: 443}); got != want {

@@ -1,26 +1,28 @@
-// Package policy turns a policy file into an immutable, compiled Policy and
-// decides with it. It is pure: data in, data out, no I/O, no Envoy.
+// Package policy is what decides: an immutable Policy, compiled from a document,
+// and its answer to one request. It is pure: data in, data out, no I/O, no Envoy.
+//
+// For each connection run policy.go (Decide), rule.go, principal.go, globindex.go
+// and the look-ups of table.go, with packages servername and glob. compile.go,
+// sorted.go and the rest of table.go run when a policy is loaded. What can be
+// written is in package document, what only tools use in package analysis, which
+// the module does not link.
 package policy
 
-import "fmt"
+import (
+	"fmt"
 
-// Action is the outcome of a decision. The zero value denies.
-type Action uint8
+	"wildcard-egress/filter/policy/document"
+)
+
+// Action is the outcome of a decision, in the words of the policy file. The
+// zero value denies.
+type Action = document.Action
 
 // The two outcomes.
 const (
-	Deny Action = iota
-	Allow
+	Deny  = document.Deny
+	Allow = document.Allow
 )
-
-// String returns "deny" or "allow", the words of the policy file and the access
-// log. Every unknown value is "deny".
-func (a Action) String() string {
-	if a == Allow {
-		return "allow"
-	}
-	return "deny"
-}
 
 // Reason says why a connection was refused, in snake_case. It appears in
 // logs, metric names and close details, so it is always one of the constants
@@ -37,7 +39,7 @@ const (
 
 // Request is one question to the policy.
 type Request struct {
-	// ServerName is the canonical host name, as ParseServerName returns it.
+	// ServerName is the canonical host name, as servername.Parse returns it.
 	ServerName string
 	// Principal is the only URI SAN of the verified client certificate; empty
 	// when the caller is unknown (no certificate, or not exactly one URI SAN).

@@ -5,11 +5,13 @@ import (
 	"slices"
 	"sort"
 	"strings"
+
+	"wildcard-egress/filter/policy/glob"
 )
 
 // indexedGlob is a glob with the rules that have it.
 type indexedGlob struct {
-	glob
+	glob.Glob
 	set         setID
 	specificity int
 }
@@ -41,12 +43,12 @@ type tailGroup struct {
 
 func newGlobIndex(globs []indexedGlob) globIndex {
 	slices.SortFunc(globs, func(a, b indexedGlob) int {
-		return cmp.Or(cmp.Compare(a.prefix, b.prefix), compareFromEnd(a.tail, b.tail))
+		return cmp.Or(cmp.Compare(a.Prefix, b.Prefix), compareFromEnd(a.Tail, b.Tail))
 	})
 	var x globIndex
-	for run := range runs(globs, func(g indexedGlob) string { return g.prefix }) {
-		group := prefixGroup{prefix: run[0].prefix}
-		for run := range runs(run, func(g indexedGlob) string { return g.tail }) {
+	for run := range runs(globs, func(g indexedGlob) string { return g.Prefix }) {
+		group := prefixGroup{prefix: run[0].Prefix}
+		for run := range runs(run, func(g indexedGlob) string { return g.Tail }) {
 			group.groups = append(group.groups, newTailGroup(run))
 		}
 		group.shorter = links(len(group.groups), func(i, j int) bool {
@@ -62,18 +64,18 @@ func newGlobIndex(globs []indexedGlob) globIndex {
 const fewGlobs = 8
 
 func newTailGroup(globs []indexedGlob) tailGroup {
-	x := tailGroup{tail: globs[0].tail}
+	x := tailGroup{tail: globs[0].Tail}
 	if len(globs) <= fewGlobs {
 		x.globs = slices.Clip(globs)
 		return x
 	}
 	x.inner = map[string][]indexedGlob{}
 	for _, g := range globs {
-		if g.middle == nil || g.middle.literal == "" {
+		inner := g.Literal()
+		if inner == "" {
 			x.globs = append(x.globs, g)
 			continue
 		}
-		inner := g.middle.literal
 		x.inner[inner] = append(x.inner[inner], g)
 		if !slices.Contains(x.sizes, len(inner)) {
 			x.sizes = append(x.sizes, len(inner))
@@ -114,7 +116,7 @@ func (x *tailGroup) walk(between string, m *match) {
 
 func (m *match) try(globs []indexedGlob, between string) {
 	for i := range globs {
-		if g := &globs[i]; g.matchesBetween(between) {
+		if g := &globs[i]; g.MatchesBetween(between) {
 			m.consider(g.set, g.specificity)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/internal/reference"
 )
 
 // Among many hosts the table has long chains, and labels of the same length
@@ -20,7 +21,7 @@ func TestDecideAmongManyHosts(t *testing.T) {
 	for i := 0; i < n; i += 4 {
 		fmt.Fprintf(&text, "  - %s\n  - %s\n", host(i), host(i+1))
 	}
-	p := compile(t, text.String())
+	p := reference.Compile(t, text.String())
 	for i := range n {
 		want := policy.Decision{Reason: policy.NoRule}
 		if i%4 < 2 {
@@ -40,7 +41,7 @@ func TestDecideAmongManyGlobs(t *testing.T) {
 	for i := range n {
 		fmt.Fprintf(&text, "- {name: rule-%d, hosts: [\"*.*-%d-*.example.com\", \"*m%d?m%d*.example.com\"]}\n", i, i, i, i)
 	}
-	p := compile(t, text.String())
+	p := reference.Compile(t, text.String())
 	for i := range n {
 		for name, want := range map[string]string{
 			fmt.Sprintf("x.y-%d-z.example.com", i):        fmt.Sprintf("rule-%d", i),

@@ -1,6 +1,10 @@
 package policy
 
-import "strings"
+import (
+	"strings"
+
+	"wildcard-egress/filter/policy/document"
+)
 
 // Policy is a compiled policy. It is immutable after Compile, so all workers
 // share one. The zero Policy (and a nil *Policy) denies everything with
@@ -11,7 +15,7 @@ type Policy struct {
 	domains  domainTable
 	any      setID       // the rules with "*"
 	globs    []globIndex // by the domain that the globs end with
-	settings Settings
+	settings document.Settings
 	shadow   bool // defaults.mode is shadow
 	close    bool // defaults.on_revoke is close
 }
@@ -25,7 +29,7 @@ func (p *Policy) Decide(r Request) Decision {
 	if r.ServerName == "" {
 		return Decision{Reason: NoRule}
 	}
-	r.Principal = knownPrincipal(r.Principal)
+	r.Principal = KnownPrincipal(r.Principal)
 	m := match{policy: p, request: r}
 	p.walk(r.ServerName, &m)
 	return m.decision()
@@ -51,7 +55,7 @@ func (p *Policy) walk(name string, m *match) {
 		}
 		rules := &p.domains.rules[p.domains.nodes[i].rules]
 		if start == 0 {
-			m.consider(rules.exact, exactSpecificity)
+			m.consider(rules.exact, document.ExactSpecificity)
 			return
 		}
 		m.consider(rules.under, len(name)-start+len("."))
@@ -73,7 +77,7 @@ const upstreamPort = 443
 // only: it says what the policy would decide if they were enforced, whenever
 // that hangs on one of them or on the shadow default.
 func (m *match) decision() Decision {
-	deny, allow := m.best[Deny][Enforce], m.best[Allow][Enforce]
+	deny, allow := m.best[Deny][document.Enforce], m.best[Allow][document.Enforce]
 	d := Decision{Action: Deny, Reason: NoRule}
 	switch {
 	case deny.rule != nil:
@@ -89,12 +93,12 @@ func (m *match) decision() Decision {
 		d = Decision{Action: Allow, Port: port, CloseOnRevoke: m.policy.close}
 		d.Shadow = Shadow{Reported: true, Action: Deny}
 	}
-	denies := deny.max(m.best[Deny][ShadowMode])
-	allows := allow.max(m.best[Allow][ShadowMode])
+	denies := deny.max(m.best[Deny][document.ShadowMode])
+	allows := allow.max(m.best[Allow][document.ShadowMode])
 	switch {
-	case denies.rule != nil && denies.rule.mode == ShadowMode:
+	case denies.rule != nil && denies.rule.mode == document.ShadowMode:
 		d.Shadow = Shadow{Reported: true, Action: Deny, Rule: denies.rule.name}
-	case denies.rule == nil && allows.rule != nil && allows.rule.mode == ShadowMode:
+	case denies.rule == nil && allows.rule != nil && allows.rule.mode == document.ShadowMode:
 		d.Shadow = Shadow{Reported: true, Action: Allow, Rule: allows.rule.name}
 	}
 	return d
@@ -102,9 +106,9 @@ func (m *match) decision() Decision {
 
 // Settings returns the policy's settings for a connection before its decision.
 // A nil or zero Policy has the built-in values.
-func (p *Policy) Settings() Settings {
+func (p *Policy) Settings() document.Settings {
 	if p == nil || p.rules == nil {
-		return defaultSettings
+		return document.DefaultSettings
 	}
 	return p.settings
 }

@@ -1,14 +1,19 @@
 package policy
 
-import "slices"
+import (
+	"slices"
+
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
+)
 
 // rule is one compiled rule, without its hosts.
 type rule struct {
 	name       string
-	principals []glob // none: every caller
+	principals []glob.Glob // none: every caller
 	ports      []uint16
 	action     Action
-	mode       Mode
+	mode       document.Mode
 	close      bool
 }
 
@@ -16,6 +21,14 @@ type rule struct {
 func (r *rule) admits(principal string, port uint16) bool {
 	_, ok := r.port(port)
 	return ok && r.admitsCaller(principal)
+}
+
+// Admits reports whether a rule is about the caller, and about the port, of a
+// request. It compiles the rule anew: it is for tools.
+func Admits(r document.Rule, request Request) (caller, port bool) {
+	compiled := compileRule(r, nil)
+	_, port = compiled.port(request.Port)
+	return compiled.admitsCaller(KnownPrincipal(request.Principal)), port
 }
 
 func (r *rule) admitsCaller(principal string) bool {
@@ -26,7 +39,7 @@ func (r *rule) admitsCaller(principal string) bool {
 		// Who it is can't be told: doubt ends closed.
 		return r.action == Deny
 	}
-	return matchesAny(r.principals, principal)
+	return glob.MatchesAny(r.principals, principal)
 }
 
 // port returns the upstream port for the port asked for, 0 if unknown. A deny

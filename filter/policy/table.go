@@ -3,6 +3,8 @@ package policy
 import (
 	"math/bits"
 	"strings"
+
+	"wildcard-egress/filter/policy/servername"
 )
 
 // setID names a set of rules; 0 is the empty one.
@@ -61,7 +63,7 @@ const (
 var digitOf = func() (table [256]uint8) {
 	digit := uint8(0)
 	for c := range table {
-		if isNameByte(byte(c)) {
+		if servername.IsByte(byte(c)) {
 			digit++
 			table[c] = digit
 		}

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"wildcard-egress/bootstrap"
-	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/testenv/envoys"
 )
 
@@ -80,11 +80,11 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 func (w *world) legacyConfig(p *proxy, s setup, c bootstrap.Config) ([]byte, error) {
 	file := p.file + ".listeners.pb"
 	split := func(hosts []string) (*bootstrapv3.Bootstrap, []byte, error) {
-		document, err := policy.Parse(file, policyOf(hosts))
+		d, err := document.Parse(file, policyOf(hosts))
 		if err != nil {
 			return nil, nil, err
 		}
-		b := bootstrap.Legacy(c, bootstrap.HostsOf(document))
+		b := bootstrap.Legacy(c, bootstrap.HostsOf(d))
 		switch p.kind {
 		case article:
 			withDefaultCache(b)

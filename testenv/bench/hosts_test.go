@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
 )
 
 func TestManyHosts(t *testing.T) {
@@ -21,14 +22,14 @@ func TestManyHosts(t *testing.T) {
 
 func TestPolicyOfAllowsItsHosts(t *testing.T) {
 	hosts := manyHosts(350)
-	document, err := policy.Parse("policy.yaml", policyOf(hosts))
+	d, err := document.Parse("policy.yaml", policyOf(hosts))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := len(document.Rules); got != 4 {
+	if got := len(d.Rules); got != 4 {
 		t.Errorf("%d rules, want 4 of up to %d hosts", got, rulesOf)
 	}
-	p := document.Compile()
+	p := policy.Compile(d)
 	for name, want := range map[string]policy.Action{
 		"host-1.wikipedia.org": policy.Allow, "cloud.ibm.com": policy.Allow, "service-1.customer-1.example": policy.Allow,
 		"added.example.edu": policy.Deny, "wikipedia.org": policy.Deny,

@@ -1,0 +1,59 @@
+package analysis_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"wildcard-egress/filter/policy/analysis"
+	"wildcard-egress/filter/policy/internal/reference"
+)
+
+func TestTry(t *testing.T) {
+	cases, err := analysis.ParseCases("cases.yaml", []byte(`
+- {server_name: EN.wikipedia.org., want: allow, rule: wikipedia, reason: ""}
+- {server_name: upload.wikipedia.org, want: allow}
+- {server_name: upload.wikipedia.org, want: deny, reason: no_rule}
+- {server_name: en.wikipedia.org, want: allow, rule: payments}
+- server_name: api.stripe.com
+  principal: `+reference.Payer+`
+  port: 8443
+  want: allow
+- {server_name: 127.0.0.1, want: deny, reason: invalid_server_name}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range analysis.Try(reference.Compile(t, reference.Example), cases) {
+		got = append(got, fmt.Sprintf("%d %s", r.Line, r.Why))
+	}
+	want := []string{
+		"2 ",
+		`3 got deny by rule "no-uploads" (denied_by_rule), want allow`,
+		`4 got deny by rule "no-uploads" (denied_by_rule), want reason "no_rule"`,
+		`5 got allow to port 443 by rule "wikipedia", want rule "payments"`,
+		"6 ",
+		"10 ",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("results (-want +got):\n%s", diff)
+	}
+}
+
+func TestParseCasesReportsAllMistakes(t *testing.T) {
+	_, err := analysis.ParseCases("c", []byte("- {server_name: a.com}\n- {want: maybe, server: b, server_name: b}\n- {server_name: 1, want: deny, port: 70000}\n- 7\n"))
+	want := `c:1:3: [0]: no want; a case needs one
+c:2:10: [1].want: "maybe" where one of allow, deny is wanted
+c:2:17: [1]: unknown field "server"; the fields here are port, principal, reason, rule, server_name, want
+c:3:17: [2].server_name: 1 where text is wanted
+c:3:38: [2].port: 70000 where a number from 1 to 65535 is wanted
+c:4:3: [3]: 7 where fields are wanted: port, principal, reason, rule, server_name, want`
+	if err == nil {
+		t.Fatal("ParseCases accepts mistakes")
+	}
+	if diff := cmp.Diff(want, err.Error()); diff != "" {
+		t.Errorf("mistakes (-want +got):\n%s", diff)
+	}
+}

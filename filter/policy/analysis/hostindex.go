@@ -1,0 +1,71 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"wildcard-egress/filter/policy/document"
+)
+
+// hostIndex finds the rules by their hosts, for the tools that explain and
+// compare policies. Rules are known by their place in the list it was made of.
+type hostIndex struct {
+	patterns map[string]document.Pattern   // by text
+	rules    map[string][]int              // by the text of a host
+	globs    map[string][]document.Pattern // by domain
+}
+
+func newHostIndex(rules []document.Rule) *hostIndex {
+	x := &hostIndex{patterns: map[string]document.Pattern{}, rules: map[string][]int{}, globs: map[string][]document.Pattern{}}
+	for i, r := range rules {
+		for _, host := range r.Hosts {
+			if _, ok := x.patterns[host.String()]; !ok && host.Kind() == document.Glob {
+				x.globs[host.Domain()] = append(x.globs[host.Domain()], host)
+			}
+			x.patterns[host.String()] = host
+			x.rules[host.String()] = append(x.rules[host.String()], i)
+		}
+	}
+	return x
+}
+
+// covering returns the hosts that are at least as wide as p, p itself
+// included if it is one, the most specific first. A glob is known to be wider
+// than an exact name only.
+func (x *hostIndex) covering(p document.Pattern) []document.Pattern {
+	var found []document.Pattern
+	add := func(text string) {
+		if host, ok := x.patterns[text]; ok {
+			found = append(found, host)
+		}
+	}
+	add(p.String())
+	above := p.Domain()
+	if p.Kind() == document.Exact {
+		_, above, _ = strings.Cut(p.Domain(), ".")
+	}
+	for above != "" {
+		if text := "*." + above; text != p.String() {
+			add(text)
+		}
+		for _, glob := range x.globs[above] {
+			if p.Kind() == document.Exact && glob.Matches(p.String()) {
+				found = append(found, glob)
+			}
+		}
+		_, above, _ = strings.Cut(above, ".")
+	}
+	if p.Kind() != document.Any && (p.Kind() != document.Exact || strings.Contains(p.String(), ".")) {
+		add("*")
+	}
+	slices.SortStableFunc(found, func(a, b document.Pattern) int {
+		return cmp.Or(cmp.Compare(b.Specificity(), a.Specificity()), cmp.Compare(a.String(), b.String()))
+	})
+	return found
+}
+
+// matching returns the hosts that match a name, the most specific first.
+func (x *hostIndex) matching(name string) []document.Pattern {
+	return x.covering(document.ExactPattern(name))
+}

@@ -1,0 +1,79 @@
+package analysis
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"wildcard-egress/filter/policy/document"
+)
+
+const (
+	aboutCDN     = "a shared CDN front: a client that may connect can ask it for other customers' sites (domain fronting)"
+	aboutECH     = "an ECH public name: any site behind it can hide in a connection to it"
+	aboutHosting = "shared hosting or storage: anybody can put a site or data there"
+)
+
+// sharedFronts are domains under which different parties' sites share servers.
+// Those with a public suffix of their own are here too when an exact name
+// under them is as open as a wildcard.
+var sharedFronts = map[string]string{
+	"cloudflare-ech.com": aboutECH,
+
+	"cloudfront.net":     aboutCDN,
+	"akamaiedge.net":     aboutCDN,
+	"akamaized.net":      aboutCDN,
+	"akamaihd.net":       aboutCDN,
+	"edgekey.net":        aboutCDN,
+	"edgesuite.net":      aboutCDN,
+	"fastly.net":         aboutCDN,
+	"fastlylb.net":       aboutCDN,
+	"azureedge.net":      aboutCDN,
+	"azurefd.net":        aboutCDN,
+	"cdn.cloudflare.net": aboutCDN,
+	"b-cdn.net":          aboutCDN,
+	"cdn77.org":          aboutCDN,
+	"edgecastcdn.net":    aboutCDN,
+	"gcdn.co":            aboutCDN,
+
+	"s3.amazonaws.com":       aboutHosting,
+	"storage.googleapis.com": aboutHosting,
+	"googleusercontent.com":  aboutHosting,
+	"appspot.com":            aboutHosting,
+	"run.app":                aboutHosting,
+	"web.app":                aboutHosting,
+	"firebaseio.com":         aboutHosting,
+	"blob.core.windows.net":  aboutHosting,
+	"azurewebsites.net":      aboutHosting,
+	"workers.dev":            aboutHosting,
+	"pages.dev":              aboutHosting,
+	"r2.dev":                 aboutHosting,
+	"github.io":              aboutHosting,
+	"githubusercontent.com":  aboutHosting,
+	"gitlab.io":              aboutHosting,
+	"herokuapp.com":          aboutHosting,
+	"vercel.app":             aboutHosting,
+	"netlify.app":            aboutHosting,
+	"ngrok.io":               aboutHosting,
+	"ngrok.app":              aboutHosting,
+}
+
+// sharedFront returns the shared front that a host opens, if any: it lies
+// under one, or matches one, or matches names under one.
+func sharedFront(host document.Pattern) (front, about string) {
+	for domain := host.Domain(); domain != ""; {
+		if about, ok := sharedFronts[domain]; ok {
+			return domain, about
+		}
+		_, domain, _ = strings.Cut(domain, ".")
+	}
+	if host.Kind() == document.Exact {
+		return "", ""
+	}
+	for _, front := range slices.Sorted(maps.Keys(sharedFronts)) {
+		if host.Matches(front) || host.Matches("any."+front) {
+			return front, sharedFronts[front]
+		}
+	}
+	return "", ""
+}

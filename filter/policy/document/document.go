@@ -1,0 +1,68 @@
+// Package document is the policy file as it is written: its fields, host
+// patterns and principals, each checked with its place. It decides nothing, and
+// it runs when a file is loaded, for no connection.
+package document
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+
+	"wildcard-egress/filter/policy/strictyaml"
+)
+
+// The mistakes of a policy file.
+type (
+	Problem  = strictyaml.Problem
+	Problems = strictyaml.Problems
+)
+
+// Document is a policy file as written, checked but not compiled: what the
+// renderers and the command line read. Rules keep the file's order, and all
+// values are effective: the defaults are filled in.
+type Document struct {
+	Version  int // always 1
+	Defaults Defaults
+	Rules    []Rule
+
+	File string // its name, for messages
+}
+
+// Defaults are the values of rules that don't say otherwise, and Settings.
+type Defaults struct {
+	Ports    []uint16 // of allow rules; never empty
+	Mode     Mode     // also of what no rule allows
+	OnRevoke OnRevoke
+	Settings
+}
+
+// Rule is one entry of the policy's rules.
+type Rule struct {
+	Name       string // unique
+	Action     Action
+	Mode       Mode
+	Hosts      []Pattern // never empty, without repetition
+	Principals []string  // SPIFFE IDs or globs of them; empty for every caller
+	Ports      []uint16  // the first is the default upstream port; empty (every port) in deny rules only
+	OnRevoke   OnRevoke
+
+	At      strictyaml.Position
+	HostsAt []strictyaml.Position // one for each of Hosts
+}
+
+// Hash returns a hexadecimal SHA-256 of what the policy says. Comments, layout,
+// spelling of hosts, YAML or JSON and written-out defaults don't change it;
+// every value and the order do.
+func (d *Document) Hash() string {
+	h := sha256.New()
+	s := d.Defaults
+	fmt.Fprintf(h, "%d %v %v %v %+v\n", d.Version, s.Ports, s.Mode, s.OnRevoke, s.Settings)
+	for _, r := range d.Rules {
+		fmt.Fprintf(h, "%q %v %v %v %v %q\n", r.Name, r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)
+		for _, host := range r.Hosts {
+			io.WriteString(h, host.text+"\n")
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}

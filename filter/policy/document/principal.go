@@ -1,0 +1,31 @@
+package document
+
+import (
+	"fmt"
+	"strings"
+
+	"wildcard-egress/filter/policy/glob"
+)
+
+// What every SPIFFE ID begins with, and how long it may be.
+const (
+	PrincipalScheme   = "spiffe://"
+	MaxPrincipalBytes = 2048 // SPIFFE-ID, section 2.3
+)
+
+// principalFault says what is wrong with an entry of a rule's principals, if
+// anything: a SPIFFE ID, or a glob of one with separator "/".
+func principalFault(text string) string {
+	path, ok := strings.CutPrefix(text, PrincipalScheme)
+	switch {
+	case !ok:
+		return `a principal is a SPIFFE ID, such as "spiffe://cluster.local/ns/payments/sa/*"`
+	case len(text) > MaxPrincipalBytes:
+		return fmt.Sprintf("longer than %d bytes", MaxPrincipalBytes)
+	case path == "" || strings.HasPrefix(path, "/"):
+		return `a trust domain is missing, such as "cluster.local" in "spiffe://cluster.local/ns/payments/sa/*"`
+	case strings.HasSuffix(path, "/") || strings.Contains(path, "//"):
+		return "empty path segment; remove the slash"
+	}
+	return glob.Fault(text, '/', glob.IsSymbol)
+}

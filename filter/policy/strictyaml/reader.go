@@ -1,0 +1,130 @@
+// Package strictyaml reads YAML (and JSON) files of which every mistake is told
+// with its place: unknown and repeated fields, wrong types, aliases, tags. It
+// knows nothing of policies. It runs when a file is loaded, for no connection.
+package strictyaml
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v4"
+)
+
+const (
+	maxFileBytes = 64 << 20
+	maxProblems  = 1000 // they end up in a log
+)
+
+// Reader walks a YAML tree and collects what is wrong with it. Aliases, tags
+// and merge keys are refused, so reading is linear in the file.
+type Reader struct {
+	File     string // its name, for the problems
+	Problems Problems
+}
+
+// Add notes a problem of a node; path is its own.
+func (r *Reader) Add(node *yaml.Node, path Path, format string, args ...any) {
+	r.AddAt(PositionOf(node), path(), format, args...)
+}
+
+// AddAt notes a problem at a place in the file.
+func (r *Reader) AddAt(at Position, path, format string, args ...any) {
+	switch {
+	case len(r.Problems) == maxProblems:
+		path, format, args = "", "more mistakes are not shown; mend the first %d", []any{maxProblems}
+	case len(r.Problems) > maxProblems:
+		return
+	}
+	r.Problems = append(r.Problems, Problem{
+		File: r.File, Line: at.Line, Column: at.Column, Path: path, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// Position is a place in a file, both from 1.
+type Position struct{ Line, Column int }
+
+// PositionOf returns where a node begins.
+func PositionOf(node *yaml.Node) Position { return Position{max(node.Line, 1), max(node.Column, 1)} }
+
+// Document returns the body of the only YAML document in data, or nil after
+// adding a problem.
+func (r *Reader) Document(data []byte) (body *yaml.Node) {
+	start := Position{1, 1}
+	defer func() {
+		// The YAML parser is not ours: its panic must not end the process.
+		if p := recover(); p != nil {
+			r.AddAt(start, "", "the YAML parser can't read this: %v", p)
+			body = nil
+		}
+	}()
+	if len(data) > maxFileBytes || !utf8.Valid(data) {
+		r.AddAt(start, "", "larger than %d bytes, or not UTF-8 text", maxFileBytes)
+		return nil
+	}
+	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var first, second yaml.Node
+	err := decoder.Decode(&first)
+	if errors.Is(err, io.EOF) || err == nil && isNull(first.Content[0]) {
+		r.AddAt(start, "", `empty; a file starts with "version: 1"`)
+		return nil
+	}
+	if err == nil {
+		err = decoder.Decode(&second)
+	}
+	switch {
+	case errors.Is(err, io.EOF):
+		return first.Content[0]
+	case err == nil:
+		r.Add(second.Content[0], Root, `second YAML document; put everything into one, without "---"`)
+	default:
+		r.syntaxError(data, err)
+	}
+	return nil
+}
+
+func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
+
+// What the YAML library says of an unquoted "*", which it takes for an alias,
+// and the first such in a line.
+var (
+	faultyAlias  = regexp.MustCompile(`unknown anchor|scanning an alias|alphabetic or numeric character`)
+	unquotedStar = regexp.MustCompile(`^(?:(?:[^#"'*]|"[^"]*"|'[^']*')*[\s,[{])?(\*)`)
+)
+
+// syntaxError adds a problem where the library found it; of unquoted stars, one
+// for each line that has one.
+func (r *Reader) syntaxError(data []byte, err error) {
+	var syntax *yaml.LoadError
+	if !errors.As(err, &syntax) {
+		r.AddAt(Position{1, 1}, "", "not YAML: %v", err)
+		return
+	}
+	if faultyAlias.MatchString(err.Error()) && r.unquotedStars(string(data)) {
+		return
+	}
+	message := syntax.Message
+	if begun := syntax.ContextMark.Line; begun > 0 && begun < syntax.Mark.Line {
+		message += fmt.Sprintf(" %s that begins in line %d", syntax.ContextMsg, begun)
+	}
+	r.AddAt(Position{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}, "", "not YAML: %s", message)
+}
+
+// unquotedStars adds a problem for each line that has one; false: none has.
+func (r *Reader) unquotedStars(text string) (found bool) {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		if star := unquotedStar.FindStringSubmatchIndex(line); star != nil {
+			column := utf8.RuneCountInString(line[:star[2]]) + 1
+			r.AddAt(Position{n, column}, "", `not YAML: a host that begins with "*" needs quotes`)
+			found = true
+		}
+	}
+	return found
+}

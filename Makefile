@@ -23,7 +23,7 @@ FAULTY_MODULE := build/fault/libwildcard_egress.so
 TAGS := netgo,osusergo
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
+.PHONY: help build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -58,8 +58,11 @@ check: check-format check-abi ## format, vet, staticcheck, the walls between roo
 	go test -count=1 .
 	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
 
-check-abi: ## hold our declarations against Envoy's own header
-	go test -count=1 -run 'Declaration|Callbacks' ./envoy
+check-abi: ## hold our declarations against Envoy's header (1.38) and source (1.39.1)
+	go test -count=1 -run 'Declaration|Callbacks|Version' ./envoy
+
+check-envoy: build $(ENVOY_TO_FETCH) ## judge an Envoy (ENVOY=path): each callback that the module uses is there, and behaves
+	ENVOY='$(CHOSEN_ENVOY)' go -C testenv test -count=1 -v -run '^TestCallbacks$$' ./e2e
 
 check-format:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }

@@ -3,12 +3,13 @@ package testenv
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"os"
 	"strconv"
-	"strings"
 
 	"wildcard-egress/testenv/built"
 	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/envoys"
 	"wildcard-egress/testenv/logs"
 )
 
@@ -24,7 +25,7 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 		"--dns-resolver", e.DNS.Addr(),
 		"--upstream-port", strconv.Itoa(int(e.Upstream.Port())),
 		"--address-guard", "off", // the sites are on loopback addresses
-		"--envoy-version", e.envoyVersion[:strings.LastIndex(e.envoyVersion, ".")],
+		"--envoy-version", renderedFor(e.envoyVersion),
 	}
 	if n := os.Getenv("TESTENV_DECISION_CACHE"); n != "" && kind == "gateway" {
 		args = append(args, "--decision-cache", n)
@@ -37,4 +38,14 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 		args = append(args, "--cert", cert, "--key", key, "--ca", e.meshCA)
 	}
 	return built.Bootstrap(ctx, kind, append(args, flags...)...)
+}
+
+// renderedFor is the version whose fields an Envoy is given, such as "1.39". One
+// that is newer than all that were tried, to be judged, gets those of the newest.
+func renderedFor(version string) string {
+	var minor, newest int
+	if _, err := fmt.Sscanf(version+" "+envoys.DefaultVersion, "1.%d.%d 1.%d", &minor, new(int), &newest); err != nil {
+		return version
+	}
+	return fmt.Sprintf("1.%d", min(minor, newest))
 }

@@ -3,17 +3,16 @@ package bootstrap_test
 import (
 	"math/rand/v2"
 	"net/netip"
+	"reflect"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
-	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protopath"
 	"google.golang.org/protobuf/reflect/protorange"
 	"google.golang.org/protobuf/reflect/protoreflect"
-	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"wildcard-egress/bootstrap"
@@ -63,8 +62,8 @@ func TestEveryDNSCacheOfABootstrapIsTheSame(t *testing.T) {
 				t.Fatalf("%s has %d DNS caches, want %d", name, len(caches), b.caches)
 			}
 			for _, cache := range caches {
-				if diff := cmp.Diff(caches[0], cache, protocmp.Transform()); diff != "" {
-					t.Errorf("%s: two DNS caches differ:\n%s", name, diff)
+				if want, got := yamlOf(t, caches[0]), yamlOf(t, cache); got != want {
+					t.Errorf("%s: two DNS caches differ: %s", name, difference(want, got))
 				}
 				if guarded := cache.GetResolvedAddressFilter() != nil; guarded == c.AllowPrivateAddresses {
 					t.Errorf("%s: address guard = %v with AllowPrivateAddresses = %v", name, guarded, c.AllowPrivateAddresses)
@@ -99,8 +98,8 @@ func TestGatewayChainIsOursThenSNIThenTCPProxy(t *testing.T) {
 		"envoy.filters.network.sni_dynamic_forward_proxy",
 		"envoy.filters.network.tcp_proxy",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("filters (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("filters: got %+v, want %+v", got, want)
 	}
 }
 
@@ -142,8 +141,8 @@ func TestSidecarSendsOtherNamesOnlyWhereItIsToldTo(t *testing.T) {
 					}
 				}
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("filter chains (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("filter chains: got %+v, want %+v", got, tt.want)
 			}
 		})
 	}

@@ -1,9 +1,8 @@
 package bootstrap_test
 
 import (
+	"reflect"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/filter/policy/document"
@@ -48,8 +47,8 @@ func TestHostsOf(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.want, bootstrap.HostsOf(d)); diff != "" {
-				t.Errorf("HostsOf (-want +got):\n%s", diff)
+			if got := bootstrap.HostsOf(d); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("HostsOf: got %+v, want %+v", got, tt.want)
 			}
 		})
 	}

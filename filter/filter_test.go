@@ -2,10 +2,9 @@ package filter_test
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
@@ -125,8 +124,8 @@ func TestEveryRefusalIsCountedOnceByItsReason(t *testing.T) {
 		if tt.ECH && tt.Sent != "" { // read to the end, with a name
 			want["ech"] = 1
 		}
-		if diff := cmp.Diff(want, c.counts); diff != "" {
-			t.Errorf("%s: counters (-want +got)\n%s", tt.Name, diff)
+		if !reflect.DeepEqual(c.counts, want) {
+			t.Errorf("%s: counters: got %+v, want %+v", tt.Name, c.counts, want)
 		}
 		if (c.closed == "") != (c.said["decision"] == "allow") {
 			t.Errorf("%s: decision %s, but closed %q", tt.Name, c.said["decision"], c.closed)

@@ -25,8 +25,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	gatewayv1 "sigs.k8s.io/gateway-api/apis/v1"
 	gatewayv1alpha2 "sigs.k8s.io/gateway-api/apis/v1alpha2"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 
 	"wildcard-egress/bootstrap"
@@ -221,26 +219,5 @@ func TestEnvoyFiltersReachNothingButTheGateway(t *testing.T) {
 				}
 			}
 		}
-	}
-}
-
-func TestKustomizeBuildsEveryObject(t *testing.T) {
-	for name, with := range variants {
-		t.Run(name, func(t *testing.T) {
-			m := render(t, richPolicy, with)
-			files := filesys.MakeFsInMemory()
-			for _, f := range m.Files {
-				if err := files.WriteFile("/egress/"+f.Name, f.Content); err != nil {
-					t.Fatal(err)
-				}
-			}
-			built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, "/egress")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got, want := built.Size(), len(documents(t, m)); got != want {
-				t.Errorf("kustomize built %d objects, want %d", got, want)
-			}
-		})
 	}
 }

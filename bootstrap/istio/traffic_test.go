@@ -1,10 +1,10 @@
 package istio_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 
 	"wildcard-egress/bootstrap/istio"
@@ -63,15 +63,15 @@ func TestServiceEntryHasTheNarrowestHostsThatIstioCanSay(t *testing.T) {
 			m := render(t, tt.policy, nil)
 			var spec networkingv1alpha3.ServiceEntry
 			decodeOne(t, m, "ServiceEntry", &spec)
-			if diff := cmp.Diff(tt.hosts, spec.Hosts); diff != "" {
-				t.Errorf("hosts (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(spec.Hosts, tt.hosts) {
+				t.Errorf("hosts: got %+v, want %+v", spec.Hosts, tt.hosts)
 			}
 			var ports []uint32
 			for _, p := range spec.Ports {
 				ports = append(ports, p.Number)
 			}
-			if diff := cmp.Diff(tt.ports, ports); diff != "" {
-				t.Errorf("ports (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(ports, tt.ports) {
+				t.Errorf("ports: got %+v, want %+v", ports, tt.ports)
 			}
 			wantNotes(t, m, tt.notes)
 		})
@@ -100,14 +100,14 @@ func TestVirtualServiceSendsAllOfTheServiceEntryToTheGateway(t *testing.T) {
 	var routes networkingv1alpha3.VirtualService
 	decodeOne(t, m, "ServiceEntry", &entry)
 	decodeOne(t, m, "VirtualService", &routes)
-	if diff := cmp.Diff(entry.Hosts, routes.Hosts); diff != "" {
-		t.Errorf("hosts of ServiceEntry and VirtualService (-entry +routes):\n%s", diff)
+	if !reflect.DeepEqual(routes.Hosts, entry.Hosts) {
+		t.Errorf("hosts of ServiceEntry and VirtualService: got %+v, want %+v", routes.Hosts, entry.Hosts)
 	}
 	routed := map[uint32]bool{}
 	for _, route := range routes.Tls {
 		for _, match := range route.Match {
-			if diff := cmp.Diff(entry.Hosts, match.SniHosts); diff != "" {
-				t.Errorf("sniHosts of port %d (-entry +match):\n%s", match.Port, diff)
+			if !reflect.DeepEqual(match.SniHosts, entry.Hosts) {
+				t.Errorf("sniHosts of port %d: got %+v, want %+v", match.Port, match.SniHosts, entry.Hosts)
 			}
 			to := route.Route[0].Destination
 			if to.Host != "egressgateway.istio-egress.svc.cluster.local" || to.Port.Number != match.Port {

@@ -7,11 +7,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello/hellotest"
 )
@@ -52,8 +51,8 @@ func TestInspectTellsEveryCase(t *testing.T) {
 			}
 			want.RecordCount, want.HelloBytes, want.ALPN, want.TLSVersions =
 				got.RecordCount, got.HelloBytes, got.ALPN, got.TLSVersions
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got %+v, want %+v", got, want)
 			}
 			if negative := c.Result != hellotest.Accepted; errors.Is(err, errNegative) != negative {
 				t.Errorf("error %v, want a negative answer: %v", err, negative)
@@ -91,8 +90,8 @@ func TestInspectPrintsAllKeysInOrder(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, _ := runInspect(t, tt.stdin, "-")
-			if diff := cmp.Diff([]string{tt.want}, lines); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if want := []string{tt.want}; !reflect.DeepEqual(lines, want) {
+				t.Errorf("got %+v, want %+v", lines, want)
 			}
 		})
 	}

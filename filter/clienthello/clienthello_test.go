@@ -2,11 +2,10 @@ package clienthello_test
 
 import (
 	"errors"
+	"reflect"
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
@@ -78,8 +77,8 @@ func TestFeed(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			got := atOnce(c.Bytes)
 			got.Protocols, got.Versions = nil, nil
-			if diff := cmp.Diff(want(c), got); diff != "" {
-				t.Errorf("Feed(%d bytes) (-want +got):\n%s", len(c.Bytes), diff)
+			if want := want(c); !reflect.DeepEqual(got, want) {
+				t.Errorf("Feed(%d bytes): got %+v, want %+v", len(c.Bytes), got, want)
 			}
 		})
 	}
@@ -92,8 +91,8 @@ func TestFeedAfterTheResultRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := outcome{Result: hellotest.Malformed, Reason: "fed_after_the_result", Protocols: []string{}, Versions: []uint16{}}
-	if diff := cmp.Diff(want, outcomeOf(p.Feed(raw))); diff != "" {
-		t.Errorf("second Feed (-want +got):\n%s", diff)
+	if got := outcomeOf(p.Feed(raw)); !reflect.DeepEqual(got, want) {
+		t.Errorf("second Feed: got %+v, want %+v", got, want)
 	}
 }
 
@@ -173,8 +172,8 @@ func TestProtocolsAndVersions(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			tt.want.Result, tt.want.Name = hellotest.Accepted, hellotest.Site
-			if diff := cmp.Diff(tt.want, atOnce(hellotest.Whole(tt.hello.Message()))); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			if got := atOnce(hellotest.Whole(tt.hello.Message())); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
 	}

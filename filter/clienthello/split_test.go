@@ -2,9 +2,8 @@ package clienthello_test
 
 import (
 	"math/rand/v2"
+	"reflect"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
@@ -20,8 +19,8 @@ func TestFeedIsTheSameForAnySplitIntoReads(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			want := atOnce(c.Bytes)
 			check := func(how string, next func() int) {
-				if diff := cmp.Diff(want, feed(c.Bytes, next)); diff != "" {
-					t.Fatalf("%s (-at once +split):\n%s", how, diff)
+				if got := feed(c.Bytes, next); !reflect.DeepEqual(got, want) {
+					t.Fatalf("%s: got %+v, want %+v", how, got, want)
 				}
 			}
 			check("byte by byte", sizes(1))
@@ -44,8 +43,8 @@ func TestFeedIsTheSameForAnySplitIntoRecords(t *testing.T) {
 		t.Run(c.Name, func(t *testing.T) {
 			want := atOnce(c.Bytes)
 			check := func(how string, raw []byte) {
-				if diff := cmp.Diff(want, atOnce(raw)); diff != "" {
-					t.Fatalf("%s (-whole +split):\n%s", how, diff)
+				if got := atOnce(raw); !reflect.DeepEqual(got, want) {
+					t.Fatalf("%s: got %+v, want %+v", how, got, want)
 				}
 			}
 			for size := 1; size < min(len(c.Message), 200); size += stride(c.Message) {
@@ -111,8 +110,8 @@ func TestNeedKeepsTheParserOutOfADribble(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, calls := feedByNeed(tt.raw)
-			if diff := cmp.Diff(atOnce(tt.raw), got); diff != "" {
-				t.Errorf("byte by byte (-at once +by Need):\n%s", diff)
+			if want := atOnce(tt.raw); !reflect.DeepEqual(got, want) {
+				t.Errorf("byte by byte: got %+v, want %+v", got, want)
 			}
 			if calls > tt.calls {
 				t.Errorf("%d calls of Feed for %d bytes, want at most %d", calls, len(tt.raw), tt.calls)

@@ -1,15 +1,15 @@
-package main
+// Package command has the tests of the command line: scripts that run the built
+// command as an operator does.
+package command
 
 import (
 	"os"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-)
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"wildcard-egress": main})
-}
+	"wildcard-egress/testenv/built"
+)
 
 // status checks a command's exit status: "status 1 wildcard-egress lint p".
 func status(ts *testscript.TestScript, neg bool, args []string) {
@@ -26,10 +26,19 @@ func status(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func TestPolicyCommands(t *testing.T) {
+// UPDATE=1 writes the expected texts into the scripts.
+func TestCommands(t *testing.T) {
+	build, err := built.Dir()
+	if err != nil {
+		t.Fatal(err)
+	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"status": status},
 		UpdateScripts: os.Getenv("UPDATE") != "",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("PATH", build+string(os.PathListSeparator)+e.Getenv("PATH"))
+			return nil
+		},
 	})
 }

@@ -59,7 +59,7 @@ check: check-format check-abi ## format, vet, staticcheck, the walls between roo
 	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
 
 check-abi: ## hold our declarations against Envoy's header (1.38) and source (1.39.1)
-	go test -count=1 -run 'Declaration|Callbacks|Version' ./envoy
+	go -C testenv test -count=1 ./abi
 
 check-envoy: build $(ENVOY_TO_FETCH) ## judge an Envoy (ENVOY=path): each callback that the module uses is there, and behaves
 	ENVOY='$(CHOSEN_ENVOY)' go -C testenv test -count=1 -v -run '^TestCallbacks$$' ./e2e

@@ -134,6 +134,17 @@ func TestOnlyTheHostHasCgo(t *testing.T) {
 	}
 }
 
+// What only tests or tools need has a module of its own (testenv, tools), so that
+// a bill of materials and a vulnerability scan speak of the product.
+func TestTheModuleRequiresWhatTheProductLinks(t *testing.T) {
+	linked := list(t, "-deps", "-f", "{{with .Module}}{{.Path}}{{end}}", "./cmd/...")
+	for _, module := range list(t, "-m", "-f", "{{if not .Indirect}}{{.Path}}{{end}}", "all") {
+		if !slices.Contains(linked, module) {
+			t.Errorf("go.mod requires %s, which the product does not link; a test that needs it goes to testenv/", module)
+		}
+	}
+}
+
 // list returns what `go list` prints, line by line.
 func list(t *testing.T, args ...string) []string {
 	t.Helper()

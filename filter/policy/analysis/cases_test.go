@@ -2,9 +2,8 @@ package analysis_test
 
 import (
 	"fmt"
+	"reflect"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/policy/analysis"
 	"wildcard-egress/filter/policy/internal/reference"
@@ -37,8 +36,8 @@ func TestTry(t *testing.T) {
 		"6 ",
 		"10 ",
 	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("results (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("results: got %+v, want %+v", got, want)
 	}
 }
 
@@ -53,7 +52,7 @@ c:4:3: [3]: 7 where fields are wanted: port, principal, reason, rule, server_nam
 	if err == nil {
 		t.Fatal("ParseCases accepts mistakes")
 	}
-	if diff := cmp.Diff(want, err.Error()); diff != "" {
-		t.Errorf("mistakes (-want +got):\n%s", diff)
+	if got := err.Error(); got != want {
+		t.Errorf("mistakes: got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,10 +1,9 @@
 package analysis_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/policy/analysis"
 	"wildcard-egress/filter/policy/internal/reference"
@@ -48,8 +47,8 @@ func TestLint(t *testing.T) {
 			for _, f := range analysis.Lint(d) {
 				got = append(got, f.Check+" "+f.Path)
 			}
-			if diff := cmp.Diff(tt.want, got); diff != "" {
-				t.Errorf("findings (-want +got):\n%s", diff)
+			if !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("findings: got %+v, want %+v", got, tt.want)
 			}
 		})
 	}
@@ -63,7 +62,7 @@ policy.yaml:4:18: rules[0].hosts[1]: "*.com": anybody can register a name under 
 	for _, f := range analysis.Lint(d) {
 		got = append(got, f.Error())
 	}
-	if diff := cmp.Diff(want, strings.Join(got, "\n")); diff != "" {
-		t.Errorf("findings (-want +got):\n%s", diff)
+	if got := strings.Join(got, "\n"); got != want {
+		t.Errorf("findings: got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -1,12 +1,11 @@
 package document_test
 
 import (
+	"reflect"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
@@ -40,24 +39,25 @@ version: 1
 	for _, r := range d.Rules {
 		got[r.Name] = rule{r.Action, r.Mode, r.OnRevoke, r.Ports}
 	}
-	if diff := cmp.Diff(map[string]rule{
+	rules := map[string]rule{
 		"plain":  {policy.Allow, document.ShadowMode, document.Close, []uint16{8443, 443}},
 		"own":    {policy.Allow, document.Enforce, document.Keep, []uint16{80}},
 		"closed": {policy.Deny, document.ShadowMode, document.Close, nil},
-	}, got); diff != "" {
-		t.Errorf("rules (-want +got):\n%s", diff)
+	}
+	if !reflect.DeepEqual(got, rules) {
+		t.Errorf("rules: got %+v, want %+v", got, rules)
 	}
 	want := document.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: document.RefuseWithReset}
-	if diff := cmp.Diff(want, policy.Compile(d).Settings()); diff != "" {
-		t.Errorf("settings (-want +got):\n%s", diff)
+	if got := policy.Compile(d).Settings(); !reflect.DeepEqual(got, want) {
+		t.Errorf("settings: got %+v, want %+v", got, want)
 	}
 }
 
 func TestParseHasBuiltInDefaults(t *testing.T) {
 	d := reference.Parse(t, `{"version": 1, "rules": [{"name": "a", "hosts": ["example.com"]}]}`)
 	want := document.Defaults{Ports: []uint16{443}, Settings: document.Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384}}
-	if diff := cmp.Diff(want, d.Defaults); diff != "" {
-		t.Errorf("defaults (-want +got):\n%s", diff)
+	if !reflect.DeepEqual(d.Defaults, want) {
+		t.Errorf("defaults: got %+v, want %+v", d.Defaults, want)
 	}
 }
 
@@ -159,8 +159,8 @@ policy.yaml:15:5: rules[3]: 5 where fields are wanted: action, hosts, mode, name
 	if err == nil {
 		t.Fatal("Parse accepts a policy with many mistakes")
 	}
-	if diff := cmp.Diff(want, err.Error()); diff != "" {
-		t.Errorf("mistakes (-want +got):\n%s", diff)
+	if got := err.Error(); got != want {
+		t.Errorf("mistakes: got\n%s\nwant\n%s", got, want)
 	}
 }
 

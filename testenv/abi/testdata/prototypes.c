@@ -3,7 +3,7 @@
 #include "abi/abi.h"
 
 #define ABI_TYPES_GIVEN
-#include "../abi.h"
+#include "../../../envoy/abi.h"
 
 #define SAME(ours, theirs) _Static_assert((int)(ours) == (int)(theirs), #ours " is not " #theirs)
 

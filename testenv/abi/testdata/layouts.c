@@ -4,7 +4,7 @@
 
 #define ABI_BUFFER our_envoy_buffer
 #define ABI_MODULE_BUFFER our_module_buffer
-#include "../abi_types.h"
+#include "../../../envoy/abi_types.h"
 
 #define SAME(ours, theirs, field)                                                            \
   _Static_assert(sizeof(struct ours) == sizeof(struct theirs), #ours ": size");              \

@@ -1,4 +1,5 @@
-package envoy_test
+// Package abi holds our declarations of Envoy's ABI against Envoy's own.
+package abi
 
 import (
 	"os"
@@ -34,7 +35,7 @@ func TestVersionIsThatOfTheHeader(t *testing.T) {
 	}
 	header := read(filepath.Join(moduleDir(t, "github.com/envoyproxy/envoy/source/extensions/dynamic_modules"), "abi/abi.h"))
 	match := regexp.MustCompile(`ENVOY_DYNAMIC_MODULES_ABI_VERSION ("v[0-9.]+")`).FindStringSubmatch(header)
-	if match == nil || !strings.Contains(read("hooks.c"), "on_program_init(void) { return "+match[1]+"; }") {
+	if match == nil || !strings.Contains(read("../../envoy/hooks.c"), "on_program_init(void) { return "+match[1]+"; }") {
 		t.Errorf("hooks.c says another ABI version than Envoy's header: %q", match)
 	}
 }

@@ -26,12 +26,13 @@ type Config struct {
 	TLS    *TLS           // the outer mTLS; nil is plain TCP, for local trials only
 	// Resolvers are the DNS servers to ask; none means those of the system.
 	Resolvers []netip.AddrPort
-	// AllowPrivateAddresses takes the address guard off: names may then resolve
-	// to PrivateRanges.
+	// AllowPrivateAddresses takes the address guard off.
 	AllowPrivateAddresses bool
-	UpstreamPort          uint16 // dialled in place of the rule's port; 0 keeps the rule's
-	AccessLog             string // path; empty is standard output
-	MaxConnections        uint32 // limit of downstream connections; 0 is DefaultMaxConnections
+	// Network is how the gateway meets the network; nil is DefaultNetwork.
+	Network        *Network
+	UpstreamPort   uint16 // dialled in place of the rule's port; 0 keeps the rule's
+	AccessLog      string // path; empty is standard output
+	MaxConnections uint32 // limit of downstream connections; 0 is DefaultMaxConnections
 	// RequirePolicyAtStart has the gateway refuse to start without a good policy,
 	// instead of denying everything until there is one.
 	RequirePolicyAtStart bool
@@ -61,6 +62,7 @@ func (c Config) bootstrap(p parts) *bootstrapv3.Bootstrap {
 		},
 		OverloadManager: overloadManager(c.maxConnections()),
 		StatsConfig:     statsConfig(),
+		LayeredRuntime:  runtime(),
 	}
 }
 
@@ -68,7 +70,8 @@ func (c Config) listener(name string) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:                          name,
 		Address:                       socketAddress(c.Listen),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(c.network().BufferBytes),
+		TcpKeepalive:                  c.network().keepalive(),
 	}
 }
 

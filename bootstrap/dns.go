@@ -3,11 +3,13 @@ package bootstrap
 import (
 	"time"
 
+	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
 	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -16,40 +18,71 @@ import (
 const DNSCacheName = "wildcard_egress"
 
 // Limits of the DNS cache. With the cache full, each new name fails for
-// everybody until an old one leaves, and that is at the first end of its TTL
-// after hostTTL without use. So maxHosts is far above Envoy's 1024. A name
-// costs about 5 KB, and adding one to n others some 0.5 µs * n of the main
+// everybody until an old one leaves. So maxHosts is far above Envoy's 1024: a
+// name costs about 5 KB, and adding one to n others some 0.5 µs * n of the main
 // thread (measured with Envoy 1.40): there is a price for going higher.
+//
+// A name leaves at the end of its TTL, if it was not used for hostTTL then. One
+// without an address is asked for every emptyRefresh, so it leaves within
+// hostTTL + emptyRefresh, after some four questions of each family.
 const (
-	maxHosts = 32768
-	hostTTL  = 5 * time.Minute
+	maxHosts     = 32768
+	hostTTL      = 30 * time.Second
+	emptyRefresh = 8 * time.Second
 )
+
+// How c-ares asks (docs/network.md has the trials). It takes a server for dead
+// after 250 ms when it has seen quick answers, and doubles that with each try:
+// a recursor that has to ask far away needs many. A socket takes few questions,
+// so that one whose port goes dead (conntrack, a DNS pod that is replaced) is
+// left soon; Envoy 1.40 would use it for ever.
+const (
+	queryTries    = 6
+	queryTimeout  = 2 // seconds, before the first answer of a server
+	queriesSocket = 5
+	lookupTimeout = 8 * time.Second // in all: both families, every try
+)
+
+// RuntimeValues are Envoy's feature flags that the gateway needs. Envoy counts
+// "no such name" as a success with no address, and would believe it for the
+// next minute: with the first one, the next connection asks anew.
+var RuntimeValues = map[string]bool{"envoy.reloadable_features.reresolve_null_addresses": true}
+
+// runtime has RuntimeValues, and the layer that Envoy has without any.
+func runtime() *bootstrapv3.LayeredRuntime {
+	values := &structpb.Struct{Fields: map[string]*structpb.Value{}}
+	for key, value := range RuntimeValues {
+		values.Fields[key] = structpb.NewBoolValue(value)
+	}
+	return &bootstrapv3.LayeredRuntime{Layers: []*bootstrapv3.RuntimeLayer{
+		{Name: "wildcard_egress", LayerSpecifier: &bootstrapv3.RuntimeLayer_StaticLayer{StaticLayer: values}},
+		{Name: "admin", LayerSpecifier: &bootstrapv3.RuntimeLayer_AdminLayer_{AdminLayer: &bootstrapv3.RuntimeLayer_AdminLayer{}}},
+	}}
+}
 
 // DNSCache returns the cache that the SNI filter and the forward proxy cluster
 // share. Envoy refuses two configurations of one name that differ, so give
 // both this very value.
 func (c Config) DNSCache() *dfpv3.DnsCacheConfig {
+	network := c.network()
 	cache := &dfpv3.DnsCacheConfig{
-		Name: DNSCacheName,
-		// One question where there is an A record, and names with nothing but
-		// AAAA work too. To ask for both would double the questions.
-		DnsLookupFamily: clusterv3.Cluster_V4_PREFERRED,
+		Name:            DNSCacheName,
+		DnsLookupFamily: lookupFamilies[network.DNSFamily],
+		DnsRefreshRate:  durationpb.New(emptyRefresh), // with an address, its TTL counts
 		HostTtl:         durationpb.New(hostTTL),
 		MaxHosts:        wrapperspb.UInt32(maxHosts),
 		DnsCacheCircuitBreaker: &dfpv3.DnsCacheCircuitBreakers{
 			MaxPendingRequests: wrapperspb.UInt32(c.maxConnections()),
 		},
-		// A name whose lookup failed stays failed until its next refresh. The
-		// first one comes as early as Envoy allows, the others ever later.
 		DnsFailureRefreshRate: &clusterv3.Cluster_RefreshRate{
-			BaseInterval: durationpb.New(5 * time.Second),
-			MaxInterval:  durationpb.New(30 * time.Second),
+			BaseInterval: durationpb.New(5 * time.Second), // Envoy's least
+			MaxInterval:  durationpb.New(emptyRefresh),
 		},
-		DnsQueryTimeout:        durationpb.New(5 * time.Second), // in all: both families, every try
+		DnsQueryTimeout:        durationpb.New(lookupTimeout),
 		TypedDnsResolverConfig: c.resolver(),
 	}
 	if !c.AllowPrivateAddresses {
-		cache.ResolvedAddressFilter = addressGuard()
+		cache.ResolvedAddressFilter = network.Guard.matcher()
 	}
 	return cache
 }
@@ -60,8 +93,9 @@ func (c Config) DNSCache() *dfpv3.DnsCacheConfig {
 func (c Config) resolver() *corev3.TypedExtensionConfig {
 	cares := &caresv3.CaresDnsResolverConfig{
 		DnsResolverOptions:  &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
-		QueryTimeoutSeconds: wrapperspb.UInt64(2), // a second try fits into DnsQueryTimeout
-		QueryTries:          wrapperspb.UInt32(2),
+		QueryTimeoutSeconds: wrapperspb.UInt64(queryTimeout),
+		QueryTries:          wrapperspb.UInt32(queryTries),
+		UdpMaxQueries:       wrapperspb.UInt32(queriesSocket),
 	}
 	for _, r := range c.Resolvers {
 		cares.Resolvers = append(cares.Resolvers, socketAddress(r))

@@ -31,7 +31,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	listener.FilterChains = c.outerChain(
 		PolicyFilter(policyFile, ModuleSettings{c.UpstreamPort, c.RequirePolicyAtStart, c.DecisionCache}),
 		SNIFilter(cache, c.UpstreamPort),
-		ReadAheadTCPProxy(ForwardProxyName),
+		c.ReadAheadTCPProxy(ForwardProxyName),
 	)
 	return c.bootstrap(parts{
 		name:      "egress-gateway",

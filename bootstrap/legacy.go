@@ -32,7 +32,7 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	if c.TLS != nil {
 		inspectTLS(outer) // istiod adds it, since the outer TLS has ALPN
 	}
-	outer.FilterChains = c.outerChain(TCPProxy(sniCluster, log))
+	outer.FilterChains = c.outerChain(c.TCPProxy(sniCluster, log))
 
 	inner := c.listener(sniListener)
 	inner.Address = nil
@@ -42,7 +42,7 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	inspectTLSBy(inner, &tlsinspectorv3.TlsInspector{})
 	inner.FilterChains = hosts.chain("egress",
 		SNIFilter(cache, c.UpstreamPort),
-		TCPProxy(ForwardProxyName, log),
+		c.TCPProxy(ForwardProxyName, log),
 	)
 
 	b := c.bootstrap(parts{

@@ -27,6 +27,9 @@ const handshakeTimeout = 15 * time.Second
 // filter must see it whole.
 const bufferLimit = 512 << 10
 
+// earlyDataLimit is where reading stops until the upstream is connected.
+const earlyDataLimit = 64 << 10
+
 func (c Config) maxConnections() uint32 {
 	if c.MaxConnections == 0 {
 		return DefaultMaxConnections

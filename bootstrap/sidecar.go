@@ -33,7 +33,7 @@ func Sidecar(c Config, s SidecarConfig) *bootstrapv3.Bootstrap {
 	unlisted := Hosts{Any: true}.chain("blocked", refusal())
 	if s.Passthrough {
 		cache := c.DNSCache()
-		unlisted = Hosts{Any: true}.chain("passthrough", SNIFilter(cache, c.UpstreamPort), TCPProxy(ForwardProxyName))
+		unlisted = Hosts{Any: true}.chain("passthrough", SNIFilter(cache, c.UpstreamPort), c.TCPProxy(ForwardProxyName))
 		p.clusters = append(p.clusters, c.ForwardProxyCluster(cache))
 	}
 	if s.Hosts.Any {
@@ -43,7 +43,7 @@ func Sidecar(c Config, s SidecarConfig) *bootstrapv3.Bootstrap {
 	listener := c.listener("outbound")
 	listener.AccessLog = []*accesslogv3.AccessLog{accessLog(c.AccessLog, sniFields)}
 	inspectTLS(listener)
-	listener.FilterChains = append(s.Hosts.chain("to_gateway", TCPProxy(gatewayCluster)), unlisted...)
+	listener.FilterChains = append(s.Hosts.chain("to_gateway", c.TCPProxy(gatewayCluster)), unlisted...)
 	p.listeners = []*listenerv3.Listener{listener}
 	return c.bootstrap(p)
 }

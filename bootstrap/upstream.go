@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"net/netip"
-	"time"
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -21,12 +20,6 @@ import (
 // asks for.
 const ForwardProxyName = "dynamic_forward_proxy"
 
-const (
-	connectTimeout = 5 * time.Second
-	// Envoy's own default, written down since it ends quiet connections.
-	idleTimeout = time.Hour
-)
-
 // SNIFilter returns the filter that looks the host up before tcp_proxy asks
 // for it: tcp_proxy alone would fail the first connection to each new name.
 // port is dialled where no filter before it set one; 0 means 443.
@@ -40,39 +33,43 @@ func SNIFilter(cache *dfpv3.DnsCacheConfig, port uint16) *listenerv3.Filter {
 	})
 }
 
-// TCPProxy returns the filter that relays to cluster. It makes one attempt to
-// connect, in which Envoy tries all the addresses of the name.
-func TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listenerv3.Filter {
-	proxy := tcpProxy(cluster)
+// TCPProxy returns the filter that relays to cluster. In each attempt to connect
+// Envoy tries all the addresses of the name.
+func (c Config) TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listenerv3.Filter {
+	proxy := c.tcpProxy(cluster)
 	proxy.AccessLog = logs
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
-
-// earlyDataLimit is where reading stops until the upstream is connected.
-const earlyDataLimit = 64 << 10
 
 // ReadAheadTCPProxy is TCPProxy behind a filter that has read the client's first
 // bytes. With them it may have read the end of the client's stream, which Envoy
 // says once: a tcp_proxy that is not told to take data before its upstream is
 // connected misses it, and the bytes with it. To take more than a hello saves
 // four system calls for each connection: reading need not stop and begin again.
-func ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
-	proxy := tcpProxy(cluster)
-	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(earlyDataLimit)
+func (c Config) ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
+	proxy := c.tcpProxy(cluster)
+	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(c.network().EarlyDataBytes)
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
 
-func tcpProxy(cluster string) *tcpproxyv3.TcpProxy {
-	return &tcpproxyv3.TcpProxy{
-		StatPrefix:       cluster,
-		ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
-		IdleTimeout:      durationpb.New(idleTimeout),
+func (c Config) tcpProxy(cluster string) *tcpproxyv3.TcpProxy {
+	n := c.network()
+	proxy := &tcpproxyv3.TcpProxy{
+		StatPrefix:         cluster,
+		ClusterSpecifier:   &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster},
+		IdleTimeout:        durationpb.New(n.IdleTimeout), // 0 is none for Envoy too
+		MaxConnectAttempts: wrapperspb.UInt32(n.ConnectAttempts),
 	}
+	if n.MaxDuration > 0 {
+		proxy.MaxDownstreamConnectionDuration = durationpb.New(n.MaxDuration)
+	}
+	return proxy
 }
 
 // ForwardProxyCluster returns the cluster ForwardProxyName.
 func (c Config) ForwardProxyCluster(cache *dfpv3.DnsCacheConfig) *clusterv3.Cluster {
 	cluster := c.cluster(ForwardProxyName)
+	cluster.UpstreamConnectionOptions = c.network().connectionOptions()
 	cluster.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED
 	cluster.ClusterDiscoveryType = &clusterv3.Cluster_ClusterType{ClusterType: &clusterv3.Cluster_CustomClusterType{
 		Name: "envoy.clusters.dynamic_forward_proxy",
@@ -109,8 +106,8 @@ func (c Config) endpointCluster(name string, address *corev3.Address) *clusterv3
 func (c Config) cluster(name string) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name:                          name,
-		ConnectTimeout:                durationpb.New(connectTimeout),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(bufferLimit),
+		ConnectTimeout:                durationpb.New(c.network().ConnectTimeout),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(c.network().BufferBytes),
 		CircuitBreakers:               circuitBreakers(c.maxConnections()),
 	}
 }

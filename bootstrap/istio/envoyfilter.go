@@ -44,7 +44,7 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
 			bootstrap.SNIFilter(cache, 0)},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE,
-			bootstrap.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
+			r.config.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
 		{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, r.config.ForwardProxyCluster(cache)},
 	} {
 		value, err := patchValue(p.value)
@@ -66,6 +66,7 @@ func (r *renderer) listenerPatch() *listenerv3.Listener {
 	return &listenerv3.Listener{
 		AccessLog:                     full.AccessLog,
 		PerConnectionBufferLimitBytes: full.PerConnectionBufferLimitBytes,
+		TcpKeepalive:                  full.TcpKeepalive,
 	}
 }
 

@@ -40,7 +40,7 @@ func floorBootstrap(c bootstrap.Config, upstream netip.AddrPort) *bootstrapv3.Bo
 			}},
 		}}}},
 	}
-	b.StaticResources.Listeners[0].FilterChains[0].Filters = []*listenerv3.Filter{bootstrap.TCPProxy(cluster.Name)}
+	b.StaticResources.Listeners[0].FilterChains[0].Filters = []*listenerv3.Filter{bootstrap.Config{}.TCPProxy(cluster.Name)}
 	return b
 }
 

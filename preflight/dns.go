@@ -10,6 +10,8 @@ import (
 	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
 	"google.golang.org/protobuf/proto"
 
+	"go4.org/netipx"
+
 	"wildcard-egress/bootstrap"
 )
 
@@ -71,19 +73,23 @@ func checkGuard(g *Gateway) (string, error) {
 		if guard == nil || guard.GetInvertMatch() {
 			return "", errors.New("off: no resolved_address_filter")
 		}
-		for _, private := range bootstrap.PrivateRanges {
-			covered := false
-			for _, r := range guard.GetRanges() {
-				address, err := netip.ParseAddr(r.GetAddressPrefix())
-				if err != nil {
-					return "", err
-				}
-				prefix := netip.PrefixFrom(address, int(r.GetPrefixLen().GetValue()))
-				covered = covered || prefix.Bits() <= private.Bits() && prefix.Contains(private.Addr())
+		var open netipx.IPSetBuilder
+		for _, p := range (bootstrap.Guard{Allow: g.GuardAllow}).Denied() {
+			open.AddPrefix(p)
+		}
+		for _, r := range guard.GetRanges() {
+			address, err := netip.ParseAddr(r.GetAddressPrefix())
+			if err != nil {
+				return "", err
 			}
-			if !covered {
-				return "", fmt.Errorf("lets %s through", private)
-			}
+			open.RemovePrefix(netip.PrefixFrom(address, int(r.GetPrefixLen().GetValue())))
+		}
+		set, err := open.IPSet()
+		if err != nil {
+			return "", err
+		}
+		if left := set.Prefixes(); len(left) > 0 {
+			return "", fmt.Errorf("lets %s through", left[0])
 		}
 		return fmt.Sprintf("%d ranges", len(guard.GetRanges())), nil
 	})

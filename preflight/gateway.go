@@ -3,6 +3,7 @@ package preflight
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"time"
 )
 
@@ -10,6 +11,10 @@ import (
 // config_dump it reads what it needs and no more: a mesh's proxy has types in
 // it that only that proxy knows.
 type Gateway struct {
+	// GuardAllow are the ranges that the gateway's guard is meant to let through,
+	// as it was rendered with --guard-allow.
+	GuardAllow []netip.Prefix
+
 	port uint16
 	err  error // why nothing below is known
 

@@ -47,7 +47,7 @@ func Render(p Policy, o Options) (Manifests, error) {
 	if err := o.Validate(); err != nil {
 		return Manifests{}, err
 	}
-	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen()}}
+	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network}}
 	var err error
 	if r.traffic, err = trafficOf(p.Document); err != nil {
 		return Manifests{}, err

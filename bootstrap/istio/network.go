@@ -5,8 +5,6 @@ import (
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"wildcard-egress/bootstrap"
 )
 
 const namespaceLabel = "kubernetes.io/metadata.name" // set by Kubernetes itself
@@ -33,13 +31,14 @@ func (r *renderer) gatewayNetwork() object {
 	}
 	return r.networkPolicy(
 		"Into the gateway: the applications' namespaces, and who reads metrics. Out of it: the policy's ports at\n"+
-			"public addresses, DNS, istiod. Add what else the proxy talks to, such as a collector of traces.",
+			"addresses that the guard leaves, DNS, istiod. Add what else the proxy talks to, such as a collector\n"+
+			"of traces.",
 		r.Name, r.Namespace, metav1.LabelSelector{MatchLabels: r.selector()},
 		[]networkv1.NetworkPolicyIngressRule{
 			{From: apps, Ports: []networkv1.NetworkPolicyPort{tcp(r.Port)}},
 			{Ports: []networkv1.NetworkPolicyPort{tcp(15020), tcp(15021), tcp(15090)}},
 		},
-		[]networkv1.NetworkPolicyEgressRule{{To: publicAddresses(), Ports: out}, dnsRule(), r.istiodRule()},
+		[]networkv1.NetworkPolicyEgressRule{{To: r.reachableAddresses(), Ports: out}, dnsRule(), r.istiodRule()},
 	)
 }
 
@@ -75,19 +74,17 @@ func (r *renderer) networkPolicy(about, name, namespace string, pods metav1.Labe
 	}}
 }
 
-// publicAddresses are those that the address guard leaves. IPv4-mapped ones are
-// no IPv6 destinations, and Kubernetes refuses them here.
-func publicAddresses() []networkv1.NetworkPolicyPeer {
-	v4, v6 := &networkv1.IPBlock{CIDR: "0.0.0.0/0"}, &networkv1.IPBlock{CIDR: "::/0"}
-	for _, p := range bootstrap.PrivateRanges {
-		switch {
-		case p.Addr().Is4():
-			v4.Except = append(v4.Except, p.String())
-		case !p.Addr().Is4In6():
-			v6.Except = append(v6.Except, p.String())
+// reachableAddresses are those that the address guard leaves.
+func (r *renderer) reachableAddresses() []networkv1.NetworkPolicyPeer {
+	var peers []networkv1.NetworkPolicyPeer
+	for _, reachable := range r.Network.Guard.Reachable() {
+		block := &networkv1.IPBlock{CIDR: reachable.String()}
+		for _, p := range reachable.Except {
+			block.Except = append(block.Except, p.String())
 		}
+		peers = append(peers, networkv1.NetworkPolicyPeer{IPBlock: block})
 	}
-	return []networkv1.NetworkPolicyPeer{{IPBlock: v4}, {IPBlock: v6}}
+	return peers
 }
 
 func dnsRule() networkv1.NetworkPolicyEgressRule {

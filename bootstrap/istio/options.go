@@ -10,6 +10,8 @@ import (
 	"github.com/distribution/reference"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
+
+	"wildcard-egress/bootstrap"
 )
 
 // Options say where and how the gateway runs. Start from DefaultOptions.
@@ -31,6 +33,7 @@ type Options struct {
 	// NoEnvoyFilter puts the listener into the bootstrap of the gateway, for
 	// clusters that forbid EnvoyFilter.
 	NoEnvoyFilter bool
+	Network       bootstrap.Network
 }
 
 // PolicyBy is how the policy reaches the gateway.
@@ -77,6 +80,7 @@ func DefaultOptions() Options {
 		PolicyBy:       ByConfigMap,
 		API:            IstioAPI,
 		Delivery:       InImage,
+		Network:        bootstrap.DefaultNetwork(),
 	}
 }
 
@@ -115,7 +119,7 @@ func (o Options) Validate() error {
 	if o.PolicyEditors == "" || strings.ContainsAny(o.PolicyEditors, "\r\n") {
 		fault("policy-editors", o.PolicyEditors, "want the name of a group")
 	}
-	return errors.Join(append(faults, o.choiceFaults()...)...)
+	return errors.Join(append(faults, append(o.choiceFaults(), o.Network.Validate())...)...)
 }
 
 // choiceFaults are the mistakes in numbers and in what does not go together.

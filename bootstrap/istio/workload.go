@@ -78,6 +78,7 @@ func (r *renderer) podAnnotations() (map[string]string, error) {
 			bootstrap.ModuleName, "dns_cache." + bootstrap.DNSCacheName, "extension_config_discovery",
 			"cluster." + bootstrap.ForwardProxyName, "listener." + r.listen().Addr().String(),
 		}},
+		RuntimeValues: runtimeValues(),
 		ProxyMetadata: map[string]string{
 			// Envoy 1.39 and 1.40 crash when they run out of files.
 			"ISTIO_META_GLOBAL_DOWNSTREAM_MAX_CONNECTIONS": strconv.Itoa(bootstrap.DefaultMaxConnections),
@@ -96,6 +97,14 @@ func (r *renderer) podAnnotations() (map[string]string, error) {
 		annotations["sidecar.istio.io/bootstrapOverride"] = r.bootstrapName()
 	}
 	return annotations, err
+}
+
+func runtimeValues() map[string]string {
+	values := map[string]string{}
+	for key, value := range bootstrap.RuntimeValues {
+		values[key] = strconv.FormatBool(value)
+	}
+	return values
 }
 
 func (r *renderer) container() corev1.Container {

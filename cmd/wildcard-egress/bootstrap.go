@@ -34,6 +34,7 @@ libwildcard_egress.so.`,
 
 func newGatewayCommand() *cobra.Command {
 	f := &bootstrapFlags{}
+	network := bootstrap.DefaultNetwork()
 	var require bool
 	var decisionCache uint32
 	c := &cobra.Command{
@@ -47,6 +48,11 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config()
+			config.Network = &network
+			err = errors.Join(err, network.Validate())
+			if config.AllowPrivateAddresses && len(network.Guard.Allow)+len(network.Guard.Deny) > 0 {
+				err = errors.Join(err, errors.New("--guard-allow, --guard-deny: --address-guard off leaves nothing for them to change"))
+			}
 			if err != nil {
 				return err
 			}
@@ -66,6 +72,7 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 	}
 	f.add(c.Flags(), "0.0.0.0:8443", "127.0.0.1:9901")
 	f.addLDS(c.Flags())
+	addNetworkFlags(c.Flags(), &network)
 	c.Flags().BoolVar(&require, "require-policy-at-start", false,
 		"refuse to start without a good policy, instead of denying everything until there is one")
 	c.Flags().Uint32Var(&decisionCache, "decision-cache", 0,

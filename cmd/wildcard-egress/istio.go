@@ -61,6 +61,7 @@ func (f *istioFlags) add(flags *pflag.FlagSet) {
 	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")
 	flags.Int32Var(&f.MaxReplicas, "max-replicas", f.MaxReplicas, "and `N` at most")
 	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway listens on port `N`; its Service has the policy's ports")
+	addNetworkFlags(flags, &f.Network)
 }
 
 func (f *istioFlags) run(cmd *cobra.Command) error {

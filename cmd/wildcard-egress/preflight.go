@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,7 @@ import (
 type preflightFlags struct {
 	admin, pod, policy string
 	port               uint16
+	guardAllow         []netip.Prefix
 	output             outputFlag
 }
 
@@ -44,6 +46,7 @@ The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 	c.Flags().StringVar(&f.pod, "kubectl", "", "ask in a pod instead, `[NAMESPACE/]POD`")
 	c.Flags().StringVar(&f.policy, "policy", "", "the policy that should be in force, a `FILE`")
 	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
+	c.Flags().Var(prefixesFlag{&f.guardAllow}, "guard-allow", "a range that the gateway was rendered to let through, `CIDR`; may be repeated")
 	f.output.add(c)
 	c.MarkFlagsMutuallyExclusive("admin", "kubectl")
 	return c
@@ -58,7 +61,9 @@ func (f *preflightFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	findings := preflight.Inspect(preflight.Read(ask, f.port), want)
+	gateway := preflight.Read(ask, f.port)
+	gateway.GuardAllow = f.guardAllow
+	findings := preflight.Inspect(gateway, want)
 	if err := f.output.print(cmd.OutOrStdout(), findings, func(w io.Writer) { printFindings(w, findings) }); err != nil {
 		return err
 	}

@@ -31,6 +31,7 @@ type Query struct {
 	Name    string // in the client's case, without the trailing dot
 	Type    string // A, AAAA, ...
 	Network string // udp or tcp
+	From    netip.AddrPort
 	At      time.Time
 }
 
@@ -41,6 +42,7 @@ type Answer struct {
 	CNAME  string        // if set, the name is an alias of CNAME and Addrs are CNAME's
 	Code   int           // such as miekg.RcodeNameError; nothing else is sent then
 	Silent bool          // no reply at all
+	Cut    bool          // over UDP no record, and the bit that says to ask over TCP
 	Delay  time.Duration // before the reply
 	TTL    uint32        // in seconds
 }

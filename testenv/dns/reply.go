@@ -2,6 +2,7 @@ package dns
 
 import (
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ func (d *Server) ServeDNS(w miekg.ResponseWriter, request *miekg.Msg) {
 		Name:    strings.TrimSuffix(question.Name, "."),
 		Type:    miekg.TypeToString[question.Qtype],
 		Network: w.LocalAddr().Network(),
+		From:    netip.MustParseAddrPort(w.RemoteAddr().String()),
 		At:      time.Now(),
 	}
 	d.mu.Lock()
@@ -30,7 +32,11 @@ func (d *Server) ServeDNS(w miekg.ResponseWriter, request *miekg.Msg) {
 	if answer.Silent || !d.wait(answer.Delay) {
 		return
 	}
-	_ = w.WriteMsg(answer.reply(request))
+	reply := answer.reply(request)
+	if answer.Cut && query.Network == "udp" {
+		reply.Truncated, reply.Answer = true, nil
+	}
+	_ = w.WriteMsg(reply)
 }
 
 // wait returns false if the server was closed meanwhile.

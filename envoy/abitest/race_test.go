@@ -142,8 +142,8 @@ func TestDeadlineComesOnceAndInTime(t *testing.T) {
 		conn.Read(false)
 		return conn.Posted() > 0
 	})
-	if took := time.Since(begin); took < limit || took > limit+time.Second {
-		t.Errorf("posted after %v, want %v", took, limit)
+	if took := time.Since(begin); took < limit {
+		t.Errorf("posted after %v, want %v at least", took, limit)
 	}
 	conn.RunPosted()
 	if details, _ := conn.Closed(); details != "late" {

@@ -100,8 +100,10 @@ type conversation struct {
 	streams []*stream
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	mu      sync.Mutex
-	errs    []error
+
+	mu       sync.Mutex
+	errs     []error
+	firstEnd time.Time // of the first error
 }
 
 // talkAll has all streams talk until stop is called.
@@ -112,7 +114,9 @@ func talkAll(streams []*stream, every time.Duration, size int) *conversation {
 		c.running.Go(func() {
 			if err := s.talk(ctx, every, size); err != nil {
 				c.mu.Lock()
-				c.errs = append(c.errs, err)
+				if c.errs = append(c.errs, err); len(c.errs) == 1 {
+					c.firstEnd = time.Now()
+				}
 				c.mu.Unlock()
 			}
 		})

@@ -120,7 +120,7 @@ func costOfStreams(t *testing.T, env *testenv.Env, n int) cost {
 // wantNoneLeft waits until the gateway has no connection to a site any more.
 func wantNoneLeft(t *testing.T, env *testenv.Env) {
 	t.Helper()
-	within(t, 10*time.Second, func() error {
+	within(t, revokedWithin, func() error {
 		if active := stat(t, env, "cluster.dynamic_forward_proxy.upstream_cx_active"); active != 0 {
 			return fmt.Errorf("%d connections are left", active)
 		}

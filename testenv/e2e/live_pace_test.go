@@ -75,7 +75,7 @@ func TestManyConnectionsAreRevokedInSmallTurns(t *testing.T) {
 	if err := env.WritePolicy(policyOf(live)); err != nil {
 		t.Fatal(err)
 	}
-	within(t, 2*revokedWithin, func() error { return wantRevoked(t, env, n) })
+	within(t, revokedWithin, func() error { return wantRevoked(t, env, n) })
 	elapsed := time.Since(began)
 	worker = cpu(t, env, "wrk:") - worker
 	failIfAny(t, "bystanders were cut or altered", talk.stop())
@@ -83,16 +83,13 @@ func TestManyConnectionsAreRevokedInSmallTurns(t *testing.T) {
 	t.Logf("%d connections on one worker revoked %v after the edit, %v of its time each; turns over 2.5, 5, 10 ms (wall clock): %d, %d, %d; bystanders: %d round trips, slowest %v",
 		n, elapsed.Round(time.Millisecond), (worker / time.Duration(n)).Round(time.Microsecond), after.longerThan(2500*time.Microsecond, before),
 		after.longerThan(5*time.Millisecond, before), after.longerThan(10*time.Millisecond, before), trips(bystanders), slowest(bystanders).Round(time.Millisecond))
-	if elapsed > revokedWithin {
-		t.Errorf("all were revoked after %v, want %v", elapsed, revokedWithin)
-	}
 	// CPU time, since other processes of this machine stretch a turn.
 	busy := max(after.longerThan(250*time.Microsecond, before), 1)
 	if burst := worker / time.Duration(busy); burst > 5*time.Millisecond {
 		t.Errorf("%d busy turns with %v of worker time each, want 5 ms at most", busy, burst)
 	}
 	for _, s := range doomed {
-		if err := s.awaitEnd(time.Second); err != nil {
+		if err := s.awaitEnd(revokedWithin); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -11,8 +11,8 @@ import (
 	"wildcard-egress/testenv/logs"
 )
 
-// revokedWithin is how long the end of live connections may take.
-const revokedWithin = 5 * time.Second
+// revokedWithin is the patience for the end of live connections.
+const revokedWithin = time.Minute
 
 var (
 	closing = rule("closing", "*.closing.example.net", "close")
@@ -85,9 +85,20 @@ func (s *stream) fill(t *testing.T) {
 // A rule may come back before all its connections are closed: those that are
 // left stay.
 func TestSecondEditStopsARevocation(t *testing.T) {
-	const n = 1500
+	for range 5 { // the second edit may come too late
+		if comesBack(t) > 0 {
+			return
+		}
+	}
+	t.Error("all connections were closed, each time, although their rule came back")
+}
+
+// comesBack edits the policy while connections are revoked, and returns how many
+// are left.
+func comesBack(t *testing.T) int {
+	t.Helper()
 	env, _ := startEcho(t, testenv.Options{Policy: policyOf(closing), WithoutSidecar: true, Plain: true})
-	openStreams(t, env, n, "closing.example.net")
+	streams := openStreams(t, env, 1500, "closing.example.net")
 	edit(t, env, policyOf(live))
 	within(t, revokedWithin, func() error {
 		if stat(t, env, "wildcard_egress.denied.revoked") == 0 {
@@ -96,21 +107,17 @@ func TestSecondEditStopsARevocation(t *testing.T) {
 		return nil
 	})
 	edit(t, env, policyOf(closing))
-	revoked := int64(-1)
-	within(t, revokedWithin, func() error { // it stays as it is from one look to the next
-		now := stat(t, env, "wildcard_egress.denied.revoked")
-		same := now == revoked
-		revoked = now
-		if !same {
-			return fmt.Errorf("connections are still being revoked")
+	left := 0
+	for _, s := range streams { // each has ended, or works
+		chunk := []byte("still there?")
+		if _, err := s.conn.Write(chunk); err == nil && s.wantBack(chunk) == nil {
+			left++
 		}
-		return nil
-	})
-	t.Logf("%d of %d connections were closed before the rule came back", revoked, n)
-	if revoked == n {
-		t.Errorf("all connections were closed although their rule came back")
 	}
+	wantStats(t, env, map[string]int64{"wildcard_egress.denied.revoked": int64(len(streams) - left)})
+	t.Logf("%d of %d connections are left since their rule came back", left, len(streams))
 	env.WantAlive(t)
+	return left
 }
 
 // Envoy may end while it revokes.

@@ -70,7 +70,7 @@ func TestEditsOfTheLegacyListenerResetStreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	renderLegacy(t, env, lds)
-	took := within(t, 10*time.Second, func() error {
+	took := within(t, revokedWithin, func() error {
 		if n := talk.broken(); n < len(streams) {
 			return fmt.Errorf("%d of %d streams were reset; is the comparison with this chain still right?", n, len(streams))
 		}

@@ -26,15 +26,17 @@ func TestRevocationWhileAllElseChanges(t *testing.T) {
 	if long {
 		duration = time.Minute
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), duration)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	var opened, ended atomic.Int64
+	var tried, opened, ended atomic.Int64
 	var running sync.WaitGroup
 	for range 48 {
-		running.Go(func() { churn(ctx, d.env, &opened, &ended) })
+		running.Go(func() { churn(ctx, d.env, &tried, &opened, &ended) })
 	}
-	edits, listeners := 0, 0
-	for n := 1; ctx.Err() == nil; n++ {
+	revoked := func() int64 { return stat(t, d.env, "wildcard_egress.denied.revoked") }
+	edits, listeners, begin := 0, 0, time.Now()
+	// A loaded machine may need longer for the first of what is tried here.
+	for n := 1; time.Since(begin) < duration || revoked() == 0 && time.Since(begin) < revokedWithin; n++ {
 		policy := policyOf(closing, live, rule("edit", fmt.Sprintf("h%d.example.org", n), "close"))
 		if n%2 == 0 {
 			policy = policyOf(live)
@@ -52,6 +54,7 @@ func TestRevocationWhileAllElseChanges(t *testing.T) {
 		}
 		<-time.After(time.Duration(rand.IntN(int(150 * time.Millisecond))))
 	}
+	cancel()
 	running.Wait()
 	if err := d.setPolicy(policyOf(closing)); err != nil {
 		t.Fatal(err)
@@ -60,16 +63,18 @@ func TestRevocationWhileAllElseChanges(t *testing.T) {
 	wantNoneLeft(t, d.env)
 	openStreams(t, d.env, 1, "closing.example.net")
 	d.env.WantAlive(t)
-	revoked := stat(t, d.env, "wildcard_egress.denied.revoked")
-	t.Logf("%d edits, %d listener updates, %d connections opened, %d seen to end from the other side, %d revoked", edits, listeners, opened.Load(), ended.Load(), revoked)
-	if revoked == 0 || revoked > opened.Load() {
-		t.Errorf("%d of %d connections revoked: the race was not there", revoked, opened.Load())
+	t.Logf("%d edits, %d listener updates, %d connections tried, %d opened, %d seen to end from the other side, %d revoked",
+		edits, listeners, tried.Load(), opened.Load(), ended.Load(), revoked())
+	// One that is revoked before its echo came is not counted as opened.
+	if n := revoked(); n == 0 || n > tried.Load() {
+		t.Errorf("%d of %d connections revoked: the race was not there", n, tried.Load())
 	}
 }
 
 // churn opens streams and ends them in different ways until ctx ends.
-func churn(ctx context.Context, env *testenv.Env, opened, ended *atomic.Int64) {
+func churn(ctx context.Context, env *testenv.Env, tried, opened, ended *atomic.Int64) {
 	for ctx.Err() == nil {
+		tried.Add(1)
 		s, err := openStream(env, hello("a.closing.example.net"))
 		if err != nil {
 			continue // refused, or in between two listeners

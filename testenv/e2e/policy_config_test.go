@@ -198,7 +198,7 @@ func TestOldEnvoyIsRefusedByNameOfWhatItLacks(t *testing.T) {
 	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "--mode", "validate", "-c", file)
 	cmd.Env = append(os.Environ(), "ENVOY_DYNAMIC_MODULES_SEARCH_PATH="+build)

@@ -66,12 +66,12 @@ func TestDecisionsByPrincipal(t *testing.T) {
 		})
 	}
 	t.Run("no certificate, an expired one and a stranger's never come to a decision", func(t *testing.T) {
-		for _, caller := range []*tls.Certificate{nil, ids.Expired, ids.Stranger} {
+		for i, caller := range []*tls.Certificate{nil, ids.Expired, ids.Stranger} {
 			before := snapshot(t, env)
 			if site, err := env.GetDirect(client.Outer{Certificate: caller}, "en.wikipedia.org"); err == nil {
 				t.Errorf("%s answered a caller without a good certificate", site)
 			}
-			env.GatewayLog.WantEntry(t, func(e logs.Entry) bool { return e.Get("reason") == "handshake_failed" })
+			env.WantStat(t, "wildcard_egress.denied.handshake_failed", int64(i+1))
 			if change := since(t, env, before); change.Connections != 0 || len(change.Queries) != 0 {
 				t.Errorf("%d upstream connections, DNS asked %q; want nothing", change.Connections, change.Queries)
 			}
@@ -162,12 +162,13 @@ func wantDecision(t *testing.T, env *testenv.Env, outer client.Outer, serverName
 	if err != nil {
 		t.Fatal(err)
 	}
+	line := lineOf(t, env, conn)
 	session, err := env.Handshake(conn, serverName)
 	if err == nil {
 		_, err = client.Ask(session)
 	}
 	conn.Close()
-	entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr()))
+	entry := env.GatewayLog.WantEntry(t, line)
 	change := since(t, env, before)
 	if allowed := want["reason"] == ""; allowed != (err == nil) || allowed != (change.Connections == 1) {
 		t.Errorf("%s: the client got %v and %d connections reached a site; allowed must be %v", serverName, err, change.Connections, allowed)

@@ -95,7 +95,7 @@ func TestClientsReportTheAlert(t *testing.T) {
 				t.Logf("not tried: %v", err)
 				return
 			}
-			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 			defer cancel()
 			out, err := exec.CommandContext(ctx, tt.command[0], tt.command[1:]...).CombinedOutput()
 			if err == nil || !strings.Contains(string(out), tt.want) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/poll"
 )
 
 const echoBootstrap = `
@@ -115,7 +116,12 @@ func TestEnvoyTellsThatItCrashed(t *testing.T) {
 	if err := syscall.Kill(envoy.PID(), syscall.SIGSEGV); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, func() bool { return envoy.Alive() != nil })
+	poll.Want(t, func() error {
+		if envoy.Alive() == nil {
+			return errors.New("it lives")
+		}
+		return nil
+	})
 	if err := envoy.Stop(); err == nil || !strings.Contains(err.Error(), "ended by itself") {
 		t.Errorf("Stop = %v, want that it ended by itself", err)
 	}
@@ -143,7 +149,12 @@ func TestEnvoyDiesWithItsParent(t *testing.T) {
 	if err != nil {
 		t.Fatalf("the parent printed %q, want its Envoy's process id", line)
 	}
-	eventually(t, func() bool { return gone(pid) })
+	poll.Want(t, func() error {
+		if !gone(pid) {
+			return errors.New("its Envoy lives")
+		}
+		return nil
+	})
 }
 
 func TestEnvoyThatDoesNotStart(t *testing.T) {
@@ -208,20 +219,6 @@ func wantEcho(t *testing.T, envoy *envoys.Envoy) {
 	got := make([]byte, 5)
 	if _, err := io.ReadFull(conn, got); err != nil || string(got) != "hello" {
 		t.Errorf("echoed %q, %v", got, err)
-	}
-}
-
-func eventually(t *testing.T, condition func() bool) {
-	t.Helper()
-	deadline := time.After(10 * time.Second)
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !condition() {
-		select {
-		case <-deadline:
-			t.Fatal("not within 10 s")
-		case <-tick.C:
-		}
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/testcontainers/testcontainers-go/wait"
 
 	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/poll"
 )
 
 const (
@@ -108,8 +109,7 @@ func (m *mesh) testDrain(t *testing.T) {
 	response.Body.Close()
 	m.wantAnswer(t, live)
 
-	grace := 20 * time.Second
-	begin := time.Now()
+	grace := time.Minute // Docker kills it then
 	if err := m.gateway.Stop(context.Background(), &grace); err != nil {
 		t.Fatal(err)
 	}
@@ -117,8 +117,8 @@ func (m *mesh) testDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(begin); details.State.ExitCode != 0 || took > grace/2 {
-		t.Errorf("status %d after %v, want 0 soon after SIGTERM", details.State.ExitCode, took)
+	if details.State.ExitCode != 0 {
+		t.Errorf("status %d after SIGTERM, want 0", details.State.ExitCode)
 	}
 }
 
@@ -134,7 +134,7 @@ func (m *mesh) connect(t *testing.T, serverName string) (*tls.Conn, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	session := tls.Client(conn, &tls.Config{ServerName: serverName, RootCAs: m.authority.Pool()})
@@ -186,23 +186,15 @@ func (m *mesh) adminURL(t *testing.T) string {
 func (m *mesh) wantStat(t *testing.T, name string, want int) {
 	t.Helper()
 	line := fmt.Sprintf("%s: %d\n", name, want)
-	ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
-	defer cancel()
-	var text []byte
-	for tick := time.NewTicker(50 * time.Millisecond); ; {
+	poll.Want(t, func() error {
 		response, err := http.Get(m.adminURL(t) + "/stats?filter=^" + name + "$")
-		if err == nil {
-			text, err = io.ReadAll(response.Body)
-			response.Body.Close()
+		if err != nil {
+			return err
 		}
-		if err == nil && string(text) == line {
-			return
+		defer response.Body.Close()
+		if text, err := io.ReadAll(response.Body); err != nil || string(text) != line {
+			return fmt.Errorf("%q (%v), want %q", text, err, line)
 		}
-		select {
-		case <-ctx.Done():
-			t.Errorf("%q (%v), want %q", text, err, line)
-			return
-		case <-tick.C:
-		}
-	}
+		return nil
+	})
 }

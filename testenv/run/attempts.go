@@ -113,7 +113,7 @@ func direct(env *testenv.Env, outer client.Outer, name string) outcome {
 // awaitRefusal returns the alert of a server that wants a certificate. In TLS
 // 1.3 it comes after the handshake, and a write before it is read may lose it.
 func awaitRefusal(conn client.Conn) error {
-	if err := conn.SetReadDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := conn.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
 		return err
 	}
 	if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {

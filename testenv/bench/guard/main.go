@@ -53,7 +53,7 @@ func run(ctx context.Context, w io.Writer, update bool) error {
 	if err := os.WriteFile(now, figures, 0o600); err != nil {
 		return err
 	}
-	stat := exec.CommandContext(ctx, "go", "tool", "benchstat", "committed="+committed, "now="+now)
+	stat := exec.CommandContext(ctx, "go", "tool", "-modfile=tools/go.mod", "benchstat", "committed="+committed, "now="+now)
 	stat.Stdout, stat.Stderr = w, os.Stderr
 	if err := stat.Run(); err != nil {
 		return fmt.Errorf("benchstat: %w", err)

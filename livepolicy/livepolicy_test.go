@@ -32,6 +32,7 @@ type news struct {
 }
 
 func (n *news) registry(t *testing.T) *livepolicy.Registry {
+	t.Helper()
 	return &livepolicy.Registry{
 		OnChange: func(c livepolicy.Change) {
 			n.mu.Lock()

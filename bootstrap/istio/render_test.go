@@ -88,6 +88,7 @@ func without(files, known []istio.File) []istio.File {
 }
 
 func compareFolder(t *testing.T, dir string, files []istio.File) {
+	t.Helper()
 	t.Run(filepath.Base(dir), func(t *testing.T) {
 		if *update {
 			if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755)); err != nil {

@@ -82,12 +82,12 @@ func (s *shared) gauges() []uint64 {
 		seen[f.use.Lineage] = true
 		status := f.use.Lineage.Status()
 		values[gaugeVersion] = (values[gaugeVersion] + status.Version) % (1 << versionBits)
-		values[gaugeRules] += uint64(status.Rules)
+		values[gaugeRules] += uint64(status.Rules) //nolint:gosec // a length
 		if status.Problem != nil {
 			values[gaugeStale] = 1
 		}
 		if status.Version != 0 {
-			values[gaugeLoadedAt] = max(values[gaugeLoadedAt], uint64(status.LoadedAt.Unix()))
+			values[gaugeLoadedAt] = max(values[gaugeLoadedAt], uint64(status.LoadedAt.Unix())) //nolint:gosec // after 1970
 		}
 	}
 	return values

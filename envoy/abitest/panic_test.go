@@ -21,7 +21,7 @@ func trackAndAllow(conn *envoy.Conn, _ []byte, _ bool) api.FilterStatus {
 
 func fail()                 { panic("forced") }
 func failOn(_ *envoy.Conn)  { panic("forced") }
-func failNil(c *envoy.Conn) { var none *envoy.Conn; none.WaitFor(1) }
+func failNil(_ *envoy.Conn) { var none *envoy.Conn; none.WaitFor(1) }
 
 // revokeAll lets the worker run until all that is tracked is closed.
 func revokeAll(conn *abitest.Conn) {

@@ -2,6 +2,7 @@ package clienthello_test
 
 import (
 	"crypto/tls"
+	"errors"
 	"strconv"
 	"testing"
 
@@ -14,7 +15,7 @@ var fed clienthello.Hello
 
 // feedTo is a Feed whose result is looked at, as a host does it.
 func feedTo(p *clienthello.Parser, b []byte) {
-	if hello, err := p.Feed(b); err != clienthello.ErrIncomplete {
+	if hello, err := p.Feed(b); !errors.Is(err, clienthello.ErrIncomplete) {
 		fed = hello
 	}
 }

@@ -26,7 +26,7 @@ func outcomeOf(hello clienthello.Hello, err error) outcome {
 	case err == nil:
 		o.Result = hellotest.Accepted
 		return o
-	case err == clienthello.ErrIncomplete:
+	case errors.Is(err, clienthello.ErrIncomplete):
 		o.Result, o.Reason = hellotest.Incomplete, hellotest.Incomplete
 		return o
 	case errors.As(err, &refusal):
@@ -49,7 +49,7 @@ func feed(raw []byte, next func() int) outcome {
 	for len(raw) > 0 {
 		n := min(max(next(), 1), len(raw))
 		// The capacity ends with the piece, so that reading on would panic.
-		if hello, err := p.Feed(raw[:n:n]); err != clienthello.ErrIncomplete {
+		if hello, err := p.Feed(raw[:n:n]); !errors.Is(err, clienthello.ErrIncomplete) {
 			return outcomeOf(hello, err)
 		}
 		raw = raw[n:]
@@ -141,7 +141,7 @@ func TestFeedAllocatesByWhatCameNotByWhatWasAnnounced(t *testing.T) {
 	runtime.ReadMemStats(&before)
 	for i := range kept {
 		for b := range raw {
-			if _, err := kept[i].Feed(raw[b : b+1]); err != clienthello.ErrIncomplete {
+			if _, err := kept[i].Feed(raw[b : b+1]); !errors.Is(err, clienthello.ErrIncomplete) {
 				t.Fatal(err)
 			}
 		}

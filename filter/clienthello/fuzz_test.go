@@ -2,6 +2,7 @@ package clienthello_test
 
 import (
 	"encoding/binary"
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -89,7 +90,7 @@ func FuzzFeed(f *testing.F) {
 func decidedAfter(raw []byte) int {
 	var p clienthello.Parser
 	for i := range raw {
-		if _, err := p.Feed(raw[i : i+1]); err != clienthello.ErrIncomplete {
+		if _, err := p.Feed(raw[i : i+1]); !errors.Is(err, clienthello.ErrIncomplete) {
 			return i + 1
 		}
 	}

@@ -1,6 +1,7 @@
 package clienthello_test
 
 import (
+	"errors"
 	"math/rand/v2"
 	"reflect"
 	"testing"
@@ -63,7 +64,7 @@ func TestNeedIsALowerBound(t *testing.T) {
 		for _, raw := range [][]byte{c.Bytes, hellotest.Records(c.Message, 3)} {
 			for start := range min(len(raw), 400) {
 				var p clienthello.Parser
-				if _, err := p.Feed(raw[:start]); err != clienthello.ErrIncomplete {
+				if _, err := p.Feed(raw[:start]); !errors.Is(err, clienthello.ErrIncomplete) {
 					break
 				}
 				need := p.Need()
@@ -71,7 +72,7 @@ func TestNeedIsALowerBound(t *testing.T) {
 					t.Fatalf("%s: Need() after %d bytes = %d, want at least 1", c.Name, start, need)
 				}
 				end := min(start+need-1, len(raw))
-				if _, err := p.Feed(raw[start:end]); err != clienthello.ErrIncomplete {
+				if _, err := p.Feed(raw[start:end]); !errors.Is(err, clienthello.ErrIncomplete) {
 					t.Fatalf("%s: Need() after %d bytes = %d, but %d bytes more give %v", c.Name, start, need, end-start, err)
 				}
 			}
@@ -90,7 +91,7 @@ func feedByNeed(raw []byte) (o outcome, calls int) {
 		}
 		calls++
 		hello, err := p.Feed(raw[fed:have])
-		if fed = have; err != clienthello.ErrIncomplete || have == len(raw) {
+		if fed = have; !errors.Is(err, clienthello.ErrIncomplete) || have == len(raw) {
 			return outcomeOf(hello, err), calls
 		}
 	}

@@ -151,6 +151,7 @@ func (m *mesh) start(t *testing.T, kind string, identity *tls.Certificate, flags
 
 // finish removes a container, and shows its log if the test has failed.
 func finish(t *testing.T, kind string, c *testcontainers.DockerContainer) {
+	t.Helper()
 	if c == nil {
 		return
 	}
@@ -205,7 +206,7 @@ func (m *mesh) writePolicy(t *testing.T, text string) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	fresh, err := os.MkdirTemp(dir, "..version")
+	fresh, err := os.MkdirTemp(dir, "..version") //nolint:usetesting // in the folder that the container has
 	if err != nil {
 		t.Fatal(err)
 	}

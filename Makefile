@@ -35,7 +35,7 @@ $(MODULE) $(FAULTY_MODULE): $(SOURCES)
 	go build -buildmode=c-shared -trimpath -tags $(TAGS) -o $@ ./cmd/libwildcard_egress
 
 $(COMMAND): $(SOURCES)
-	CGO_ENABLED=0 go build -trimpath -o $@ ./cmd/wildcard-egress
+	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o $@ ./cmd/wildcard-egress
 
 envoy: $(ENVOY_TO_FETCH) ## get the chosen Envoy (ENVOY, ENVOY_VERSION) and print its path
 	@test -x '$(CHOSEN_ENVOY)' || { echo 'ENVOY=$(CHOSEN_ENVOY): not an executable file' >&2; exit 1; }
@@ -87,7 +87,7 @@ test-sanitizers: $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS))
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
 
 manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
-	$(COMMAND) istio --policy examples/policy.yaml -o examples/istio
+	$(COMMAND) istio examples/policy.yaml --to examples/istio
 
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or on a local base where there is no registry
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'

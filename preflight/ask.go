@@ -23,11 +23,14 @@ const (
 	maxAnswer = 256 << 20
 )
 
-// Admin asks at a URL such as http://127.0.0.1:9901.
+// Admin asks at HOST:PORT or at a URL such as http://127.0.0.1:9901.
 func Admin(ctx context.Context, address string) (Ask, error) {
+	if !strings.Contains(address, "://") {
+		address = "http://" + address
+	}
 	u, err := url.Parse(address)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("--admin %q: want a URL such as http://127.0.0.1:9901", address)
+		return nil, fmt.Errorf("--admin %q: want HOST:PORT such as 127.0.0.1:9901, or a URL", address)
 	}
 	base := strings.TrimSuffix(u.String(), "/")
 	client := &http.Client{Timeout: askTimeout}

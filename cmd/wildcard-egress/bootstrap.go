@@ -4,14 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/bootstrap/folder"
-	"wildcard-egress/filter/policy/document"
 )
 
 func newBootstrapCommand() *cobra.Command {
@@ -24,9 +22,7 @@ Envoy checks it with "envoy --mode validate -c FILE". The gateway's needs the
 module: set ENVOY_DYNAMIC_MODULES_SEARCH_PATH to the directory that has
 libwildcard_egress.so.`,
 		Args: cobra.ArbitraryArgs, // so that a wrong kind is an error and not the help text
-		RunE: func(*cobra.Command, []string) error {
-			return errors.New("bootstrap: choose one of gateway, sidecar, legacy (see --help)")
-		},
+		RunE: chooseCommand,
 	}
 	c.AddCommand(newGatewayCommand(), newSidecarCommand(), newLegacyCommand())
 	return c
@@ -38,15 +34,17 @@ func newGatewayCommand() *cobra.Command {
 	var require bool
 	var decisionCache uint32
 	c := &cobra.Command{
-		Use:   "gateway --policy FILE",
+		Use:   "gateway POLICY",
 		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
 		Long: `Render the bootstrap of the egress gateway: one listener that ends the outer
 mTLS and has the chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy.
 The policy is named in it, not copied: the module reads and watches the file.`,
-		Example: `  wildcard-egress bootstrap gateway --policy policy.yaml \
+		Example: `  wildcard-egress bootstrap gateway policy.yaml \
     --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if f.policy == "-" {
+				return fmt.Errorf("gateway: name the policy's file, not -: the gateway reads and watches it")
+			}
 			config, err := f.config()
 			config.Network = &network
 			err = errors.Join(err, network.Validate())
@@ -60,17 +58,17 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 			if cmd.Flags().Changed("decision-cache") {
 				config.DecisionCache = &decisionCache
 			}
-			if _, err := f.hosts(); err != nil {
+			if _, err := f.hosts(cmd); err != nil {
 				what := "denies everything"
 				if require {
 					what = "does not start"
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
 			}
-			return f.render(cmd.OutOrStdout(), bootstrap.Gateway(config, f.policy))
+			return f.render(cmd.OutOrStdout(), bootstrap.Gateway(config, string(f.policy)))
 		},
 	}
-	f.add(c.Flags(), "0.0.0.0:8443", "127.0.0.1:9901")
+	f.add(c, "0.0.0.0:8443", defaultAdmin)
 	f.addLDS(c.Flags())
 	addNetworkFlags(c.Flags(), &network)
 	c.Flags().BoolVar(&require, "require-policy-at-start", false,
@@ -84,7 +82,7 @@ func newSidecarCommand() *cobra.Command {
 	f := &bootstrapFlags{}
 	var gateway, principal, unlisted string
 	c := &cobra.Command{
-		Use:   "sidecar --policy FILE --gateway HOST:PORT",
+		Use:   "sidecar POLICY --gateway HOST:PORT",
 		Short: "An application's sidecar, which sends the policy's hosts to the gateway",
 		Long: `Render the bootstrap of an application's sidecar: it sends TLS for the hosts of
 the policy's allow rules to the gateway, wrapped in mTLS as Istio does it. It
@@ -93,10 +91,9 @@ rest. What is not TLS is closed.
 
 The outer server name says port 443, whatever the rules say: this sidecar has
 one listener, and does not see which port the application meant.`,
-		Example: `  wildcard-egress bootstrap sidecar --policy policy.yaml --gateway 127.0.0.1:8443 \
+		Example: `  wildcard-egress bootstrap sidecar policy.yaml --gateway 127.0.0.1:8443 \
     --cert app.pem --key app.key --ca ca.pem > sidecar.yaml
   curl --connect-to ::127.0.0.1:15001 https://en.wikipedia.org/`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config()
 			faults := faults{err}
@@ -108,13 +105,13 @@ one listener, and does not see which port the application meant.`,
 			if err := errors.Join(faults...); err != nil {
 				return err
 			}
-			if s.Hosts, err = f.hosts(); err != nil {
+			if s.Hosts, err = f.hosts(cmd); err != nil {
 				return err
 			}
 			return f.render(cmd.OutOrStdout(), bootstrap.Sidecar(config, s))
 		},
 	}
-	f.add(c.Flags(), "127.0.0.1:15001", "127.0.0.1:9902")
+	f.add(c, "127.0.0.1:15001", "127.0.0.1:9902")
 	c.Flags().StringVar(&gateway, "gateway", "", "the egress gateway, `HOST:PORT`, by IP address or full host name (required)")
 	c.Flags().StringVar(&principal, "gateway-principal", "",
 		"SPIFFE `ID` that the gateway must have (default: any certificate of --ca)")
@@ -126,28 +123,27 @@ one listener, and does not see which port the application meant.`,
 func newLegacyCommand() *cobra.Command {
 	f := &bootstrapFlags{}
 	c := &cobra.Command{
-		Use:   "legacy --policy FILE",
+		Use:   "legacy POLICY",
 		Short: "The chain of EnvoyFilters that this project replaces, for comparison",
 		Long: `Render the chain of the article "Routing egress traffic to wildcard
 destinations" (istio.io, 2023): a listener that ends the outer mTLS, an internal
 listener behind it with tls_inspector and sni_dynamic_forward_proxy, two
 tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
-		Example: `  wildcard-egress bootstrap legacy --policy policy.yaml \
+		Example: `  wildcard-egress bootstrap legacy policy.yaml \
     --cert gateway.pem --key gateway.key --ca ca.pem > legacy.yaml`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config()
 			if err != nil {
 				return err
 			}
-			hosts, err := f.hosts()
+			hosts, err := f.hosts(cmd)
 			if err != nil {
 				return err
 			}
 			return f.render(cmd.OutOrStdout(), bootstrap.Legacy(config, hosts))
 		},
 	}
-	f.add(c.Flags(), "0.0.0.0:8444", "127.0.0.1:9903")
+	f.add(c, "0.0.0.0:8444", "127.0.0.1:9903")
 	f.addLDS(c.Flags())
 	return c
 }
@@ -172,12 +168,8 @@ func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
 }
 
 // hosts reads what the listeners must know of the policy.
-func (f *bootstrapFlags) hosts() (bootstrap.Hosts, error) {
-	data, err := os.ReadFile(f.policy)
-	if err != nil {
-		return bootstrap.Hosts{}, fmt.Errorf("--policy: %w; name a file that you can read", err)
-	}
-	d, err := document.Parse(f.policy, data)
+func (f *bootstrapFlags) hosts(cmd *cobra.Command) (bootstrap.Hosts, error) {
+	d, err := f.policy.read(cmd)
 	if err != nil {
 		return bootstrap.Hosts{}, err
 	}

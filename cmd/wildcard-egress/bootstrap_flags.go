@@ -12,6 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"wildcard-egress/bootstrap"
@@ -21,20 +22,26 @@ import (
 // bootstrapFlags are the flags that all bootstraps share. Later tools rely on
 // their names.
 type bootstrapFlags struct {
-	policy, listen, admin string
-	cert, key, ca         string
-	resolvers             []string
-	upstreamPort          uint16
-	addressGuard          string
-	accessLog             string
-	envoyVersion          string
-	maxConnections        uint32
-	lds                   string
+	policy         policyFile
+	listen, admin  string
+	cert, key, ca  string
+	resolvers      []string
+	upstreamPort   uint16
+	addressGuard   string
+	accessLog      string
+	envoyVersion   string
+	maxConnections uint32
+	lds            string
 }
 
-func (f *bootstrapFlags) add(flags *pflag.FlagSet, listen, admin string) {
+// defaultAdmin is where a gateway's admin interface is, unless it is told
+// otherwise: there too is it asked.
+const defaultAdmin = "127.0.0.1:9901"
+
+func (f *bootstrapFlags) add(c *cobra.Command, listen, admin string) {
+	flags := c.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.policy, "policy", "", "the policy, a `FILE` (required)")
+	f.policy.add(c, "POLICY")
 	flags.StringVar(&f.listen, "listen", listen, "where connections come in, `HOST:PORT`; port 0 lets the kernel choose")
 	flags.StringVar(&f.admin, "admin", admin, "Envoy's admin interface, `HOST:PORT`")
 	flags.StringVar(&f.cert, "cert", "", "certificate chain of the outer mTLS, a PEM `FILE`; without --cert, --key and --ca it is plain TCP")
@@ -72,9 +79,6 @@ func (f *bootstrapFlags) config() (bootstrap.Config, error) {
 	if err := bootstrap.CheckEnvoyVersion(f.envoyVersion); err != nil {
 		faults.add("--envoy-version %w", err)
 	}
-	if f.policy == "" {
-		faults.add("--policy: name the policy's file")
-	}
 	f.makeAbsolute(&faults)
 	c.AccessLog = f.accessLog
 	switch {
@@ -92,10 +96,10 @@ func (f *bootstrapFlags) makeAbsolute(faults *faults) {
 		flag  string
 		value *string
 	}{
-		{"--policy", &f.policy}, {"--cert", &f.cert}, {"--key", &f.key}, {"--ca", &f.ca},
+		{"--policy", (*string)(&f.policy)}, {"--cert", &f.cert}, {"--key", &f.key}, {"--ca", &f.ca},
 		{"--access-log", &f.accessLog}, {"--lds", &f.lds},
 	} {
-		if *path.value == "" {
+		if *path.value == "" || *path.value == "-" {
 			continue
 		}
 		if !utf8.ValidString(*path.value) || strings.ContainsFunc(*path.value, unicode.IsControl) {

@@ -37,10 +37,12 @@ func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no kind":                        {[]string{}, "choose one of gateway, sidecar, legacy"},
-		"an unknown kind":                {[]string{"router"}, "choose one of gateway, sidecar, legacy"},
-		"an argument too many":           {[]string{"gateway", "policy.yaml"}, `"policy.yaml"`},
-		"no policy":                      {[]string{"gateway"}, "--policy: name"},
+		"no kind":                        {[]string{}, "choose one of gateway, legacy, sidecar"},
+		"an unknown kind":                {[]string{"router"}, "choose one of gateway, legacy, sidecar"},
+		"an argument too many":           {[]string{"gateway", "policy.yaml", "more.yaml"}, "2 files given; name POLICY"},
+		"the policy named twice":         {[]string{"gateway", "policy.yaml", "--policy", "policy.yaml"}, "2 files given; name POLICY"},
+		"no policy":                      {[]string{"gateway"}, "0 files given; name POLICY"},
+		"a policy that can't be watched": {[]string{"gateway", "-"}, "name the policy's file, not -"},
 		"a listener by name":             {append(sidecar, "--listen", "example.com:1"), `--listen "example.com:1": want HOST:PORT`},
 		"a listener without port":        {append(sidecar, "--listen", "127.0.0.1"), "--listen"},
 		"a port that is none":            {append(sidecar, "--admin", "127.0.0.1:70000"), "--admin"},
@@ -76,8 +78,8 @@ func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
 }
 
 func TestBootstrapReportsAllMistakesAtOnce(t *testing.T) {
-	_, _, err := bootstrapCommand(t, "sidecar", "--listen", "x", "--admin", "y", "--unlisted", "z")
-	for _, flag := range []string{"--policy", "--listen", "--admin", "--unlisted", "--gateway"} {
+	_, _, err := bootstrapCommand(t, "sidecar", "policy.yaml", "--listen", "x", "--admin", "y", "--unlisted", "z")
+	for _, flag := range []string{"--listen", "--admin", "--unlisted", "--gateway"} {
 		if err == nil || !strings.Contains(err.Error(), flag) {
 			t.Errorf("error = %v, want %s in it", err, flag)
 		}

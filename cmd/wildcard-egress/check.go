@@ -22,6 +22,7 @@ type checkJSON struct {
 
 func newCheckCommand() *cobra.Command {
 	var output outputFlag
+	var first policyFile
 	c := &cobra.Command{
 		Use:   "check POLICY...",
 		Short: "List all mistakes of policies, with places and fixes",
@@ -31,18 +32,18 @@ in the gateway.
 
 The exit status is 0 when all are good, and 2 when one has mistakes or cannot
 be read.`,
-		Args: files("POLICY..."),
-		RunE: func(cmd *cobra.Command, files []string) error {
-			results, err := checkFiles(cmd, files)
+		RunE: func(cmd *cobra.Command, more []string) error {
+			results, err := checkFiles(cmd, append([]string{string(first)}, more...))
 			return errors.Join(output.print(cmd.OutOrStdout(), results, func(out io.Writer) {
 				for _, r := range results {
 					if r.OK {
-						fmt.Fprintf(out, "%s: ok, %d rules, %d hosts, hash %s\n", r.File, r.Rules, r.Hosts, r.Hash)
+						fmt.Fprintf(out, "%s: ok, %s, %s, hash %s\n", r.File, count(r.Rules, "rule"), count(r.Hosts, "host"), r.Hash)
 					}
 				}
 			}), err)
 		},
 	}
+	first.add(c, "POLICY...")
 	output.add(c)
 	return c
 }

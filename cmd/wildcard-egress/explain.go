@@ -24,6 +24,7 @@ type explanationJSON struct {
 
 func newExplainCommand() *cobra.Command {
 	var output outputFlag
+	var file policyFile
 	var r policy.Request
 	c := &cobra.Command{
 		Use:   "explain --server-name NAME POLICY",
@@ -36,24 +37,26 @@ read or has mistakes.`,
 		Example: `  wildcard-egress explain --server-name en.wikipedia.org policy.yaml
   wildcard-egress explain --server-name api.stripe.com --port 8443 \
     --principal spiffe://cluster.local/ns/payments/sa/api policy.yaml`,
-		Args: files("POLICY"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readPolicy(cmd, args[0])
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("server-name") {
+				return fmt.Errorf("explain: --server-name: give the name that the client asks for")
+			}
+			d, err := file.read(cmd)
 			if err != nil {
 				return err
 			}
 			e := analysis.Explain(d, r)
-			err = output.print(cmd.OutOrStdout(), explanation(e), func(out io.Writer) { printExplanation(out, args[0], e) })
+			err = output.print(cmd.OutOrStdout(), explanation(e), func(out io.Writer) { printExplanation(out, string(file), e) })
 			if err == nil && e.Decision.Action != policy.Allow {
 				return errNegative
 			}
 			return err
 		},
 	}
-	c.Flags().StringVar(&r.ServerName, "server-name", "", "the name in the ClientHello")
-	c.Flags().StringVar(&r.Principal, "principal", "", "the client certificate's URI SAN; absent: unknown")
-	c.Flags().Uint16Var(&r.Port, "port", 0, "the port that the client asked for; absent: not told")
-	c.MarkFlagRequired("server-name")
+	c.Flags().StringVar(&r.ServerName, "server-name", "", "the `NAME` in the ClientHello (required)")
+	c.Flags().StringVar(&r.Principal, "principal", "", "the client certificate's URI SAN, a SPIFFE `ID`; absent: unknown")
+	c.Flags().Uint16Var(&r.Port, "port", 0, "the port that the client asked for, `N`; absent: not told")
+	file.add(c, "POLICY")
 	output.add(c)
 	return c
 }

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,12 +37,13 @@ const resultServerName = "server_name"
 
 func newInspectCommand() *cobra.Command {
 	var limit int
+	var output outputFlag
 	c := &cobra.Command{
 		Use:   "inspect FILE...",
 		Short: "Say what the gateway reads from a connection's first bytes",
-		Long: `Say what the gateway reads from the first bytes of a connection, one JSON line
-per file; "-" is standard input. The filter's own code reads them, and no more
-of a file than the filter would.
+		Long: `Say what the gateway reads from the first bytes of a connection; "-" is standard
+input. The filter's own code reads them, and no more of a file than the filter
+would. With -o json it is a line for each file:
 
   result        server_name     a ClientHello with a host name
                 no_server_name  a ClientHello without one
@@ -68,18 +70,19 @@ The exit status is 0 when every result is server_name, 1 when one is not, and
 		Args: files("FILE..."),
 		RunE: func(cmd *cobra.Command, files []string) error {
 			if limit < 1 || limit > largestHello {
-				return fmt.Errorf("inspect: --max-client-hello-bytes: %d: choose 1 to %d", limit, largestHello)
+				return fmt.Errorf("inspect: --max-client-hello-bytes %d: want 1 to %d", limit, largestHello)
 			}
-			return inspectFiles(cmd.InOrStdin(), cmd.OutOrStdout(), files, limit)
+			return inspectFiles(cmd.InOrStdin(), cmd.OutOrStdout(), files, limit, output)
 		},
 	}
-	c.Flags().IntVar(&limit, "max-client-hello-bytes", clienthello.DefaultMaxBytes, "the policy's max_client_hello_bytes")
+	output.add(c)
+	c.Flags().IntVar(&limit, "max-client-hello-bytes", clienthello.DefaultMaxBytes, "the policy's max_client_hello_bytes, `N`")
 	return c
 }
 
 // inspectFiles prints a line for each file that can be read; the error names
 // those that cannot, or is errNegative.
-func inspectFiles(stdin io.Reader, out io.Writer, files []string, limit int) error {
+func inspectFiles(stdin io.Reader, out io.Writer, files []string, limit int, output outputFlag) error {
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	var faults []error
@@ -90,8 +93,10 @@ func inspectFiles(stdin io.Reader, out io.Writer, files []string, limit int) err
 			faults = append(faults, fmt.Errorf("inspect: %w", err))
 			continue
 		}
-		if err := encoder.Encode(line); err != nil {
-			return fmt.Errorf("inspect: %w", err)
+		if output == asText {
+			line.print(out)
+		} else if err := encoder.Encode(line); err != nil {
+			return err
 		}
 		negative = negative || line.Result != resultServerName
 	}
@@ -123,7 +128,7 @@ func inspect(in io.Reader, limit int) (inspection, error) {
 	for {
 		n, err := in.Read(buffer)
 		hello, verdict := parser.Feed(buffer[:n])
-		if verdict != clienthello.ErrIncomplete || err == io.EOF {
+		if !errors.Is(verdict, clienthello.ErrIncomplete) || errors.Is(err, io.EOF) {
 			return describe(&parser, hello, verdict), nil
 		}
 		if err != nil {
@@ -163,13 +168,42 @@ func resultOf(verdict error) (result, reason string) {
 	if !errors.As(verdict, &refusal) {
 		return "incomplete", "incomplete"
 	}
-	switch refusal.Kind {
-	case clienthello.ErrNotTLS:
+	switch {
+	case errors.Is(refusal.Kind, clienthello.ErrNotTLS):
 		return "not_tls", refusal.Reason
-	case clienthello.ErrNoServerName:
+	case errors.Is(refusal.Kind, clienthello.ErrNoServerName):
 		return "no_server_name", refusal.Reason
 	}
 	return "malformed", refusal.Reason
+}
+
+// print says it for people: a line for what the gateway makes of the bytes, and
+// one for what else a hello tells.
+func (i inspection) print(out io.Writer) {
+	switch {
+	case i.Result == resultServerName:
+		fmt.Fprintf(out, "%s: server name %s\n", i.File, i.ServerName)
+	case i.ServerName != "":
+		fmt.Fprintf(out, "%s: refused: %s, %s: %s\n", i.File, i.Result, i.Reason, i.ServerName)
+	case i.Reason == i.Result:
+		fmt.Fprintf(out, "%s: refused: %s\n", i.File, i.Result)
+	default:
+		fmt.Fprintf(out, "%s: refused: %s, %s\n", i.File, i.Result, i.Reason)
+	}
+	if i.RecordCount == 0 {
+		return
+	}
+	fmt.Fprintf(out, "  %s in %s", count(i.HelloBytes, "byte"), count(i.RecordCount, "record"))
+	if len(i.TLSVersions) > 0 {
+		fmt.Fprintf(out, ", %s", strings.Join(i.TLSVersions, ", "))
+	}
+	if len(i.ALPN) > 0 {
+		fmt.Fprintf(out, ", ALPN %s", strings.Join(i.ALPN, ", "))
+	}
+	if i.ECH {
+		fmt.Fprint(out, ", encrypted_client_hello")
+	}
+	fmt.Fprintln(out)
 }
 
 // printable is text from the wire in ASCII, escaped as Go does it.

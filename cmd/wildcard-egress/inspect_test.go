@@ -20,7 +20,7 @@ func runInspect(t *testing.T, stdin []byte, args ...string) (lines []string, err
 	t.Helper()
 	var out bytes.Buffer
 	root := newRootCommand()
-	root.SetArgs(append([]string{"inspect"}, args...))
+	root.SetArgs(append([]string{"inspect", "-o", "json"}, args...))
 	root.SetIn(bytes.NewReader(stdin))
 	root.SetOut(&out)
 	err = root.Execute()

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/bootstrap/istio"
@@ -14,34 +13,35 @@ import (
 // istioFlags are what `istio` can be told.
 type istioFlags struct {
 	istio.Options
-	policy, output, check string
+	policy    policyFile
+	to, check string
 }
 
 func newIstioCommand() *cobra.Command {
 	f := &istioFlags{Options: istio.DefaultOptions()}
 	c := &cobra.Command{
-		Use:   "istio --policy FILE [-o DIR | --check DIR]",
+		Use:   "istio POLICY [--to DIR | --check DIR]",
 		Short: "Every manifest that an Istio mesh needs, from the one policy",
 		Long: `Render the Kubernetes objects of the egress gateway and of the way to it: one
-YAML stream on standard output, or with -o one file for each kind and a
+YAML stream on standard output, or with --to one file for each kind and a
 kustomization.yaml. It needs Istio 1.31 or newer.
 
-With -o the folder is replaced at once, or left as it was. It must be empty, not
+With --to the folder is replaced at once, or left as it was. It must be empty, not
 there yet, or of this command's making. With --check nothing is written: the
 exit status is 1 if the folder is not what the same flags would write now.`,
-		Example: `  wildcard-egress istio --policy policy.yaml -o deploy/egress
+		Example: `  wildcard-egress istio policy.yaml --to deploy/egress
   kubectl apply -k deploy/egress`,
-		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
-	f.add(c.Flags())
+	f.add(c)
 	return c
 }
 
-func (f *istioFlags) add(flags *pflag.FlagSet) {
+func (f *istioFlags) add(c *cobra.Command) {
+	flags := c.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.policy, "policy", "", "the policy, a `FILE` (required)")
-	flags.StringVarP(&f.output, "output", "o", "", "write the files to `DIR`")
+	f.policy.add(c, "POLICY")
+	flags.StringVar(&f.to, "to", "", "write the files to `DIR`")
 	flags.StringVar(&f.check, "check", "", "compare with the files in `DIR`")
 	flags.StringVar(&f.Name, "name", f.Name, "`NAME` of the gateway and its objects")
 	flags.StringVar(&f.Namespace, "namespace", f.Namespace, "the gateway's `NAMESPACE`")
@@ -65,15 +65,12 @@ func (f *istioFlags) add(flags *pflag.FlagSet) {
 }
 
 func (f *istioFlags) run(cmd *cobra.Command) error {
-	if f.output != "" && f.check != "" {
-		return fmt.Errorf("-o, --check: write or compare, not both")
+	if f.to != "" && f.check != "" {
+		return fmt.Errorf("--to, --check: write or compare, not both")
 	}
-	if f.policy == "" {
-		return fmt.Errorf("--policy: name the policy's file")
-	}
-	name, text, err := readFile(cmd, f.policy)
+	name, text, err := readFile(cmd, string(f.policy))
 	if err != nil {
-		return fmt.Errorf("--policy: %w", err)
+		return err
 	}
 	d, err := document.Parse(name, text)
 	if err != nil {
@@ -89,9 +86,9 @@ func (f *istioFlags) run(cmd *cobra.Command) error {
 	switch {
 	case f.check != "":
 		return f.compare(cmd, manifests)
-	case f.output != "":
-		if err := folder.Replace(f.output, manifests.Folder(), []byte(istio.Header)); err != nil {
-			return fmt.Errorf("-o: %w", err)
+	case f.to != "":
+		if err := folder.Replace(f.to, manifests.Folder(), []byte(istio.Header)); err != nil {
+			return fmt.Errorf("--to: %w", err)
 		}
 		return nil
 	}
@@ -111,6 +108,6 @@ func (f *istioFlags) compare(cmd *cobra.Command, manifests istio.Manifests) erro
 	for _, name := range stale {
 		fmt.Fprintf(cmd.OutOrStdout(), "%s: out of date\n", name)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "render again, with the same flags and -o %s\n", f.check)
+	fmt.Fprintf(cmd.OutOrStdout(), "render again, with the same flags and --to %s\n", f.check)
 	return errNegative
 }

@@ -11,6 +11,7 @@ import (
 
 func newLintCommand() *cobra.Command {
 	var output outputFlag
+	var file policyFile
 	c := &cobra.Command{
 		Use:   "lint POLICY",
 		Short: "Warn of what a good policy probably does not mean",
@@ -23,9 +24,8 @@ func newLintCommand() *cobra.Command {
   never_decides  a rule or host for which another rule always decides
 
 ` + exitStatuses,
-		Args: files("POLICY"),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			d, err := readPolicy(cmd, args[0])
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			d, err := file.read(cmd)
 			if err != nil {
 				return err
 			}
@@ -41,6 +41,7 @@ func newLintCommand() *cobra.Command {
 			return err
 		},
 	}
+	file.add(c, "POLICY")
 	output.add(c)
 	return c
 }

@@ -4,13 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy"
-	"wildcard-egress/filter/policy/document"
 )
 
 // exitStatuses is the part of the policy commands' help that they share.
@@ -27,16 +24,16 @@ const (
 
 func (o *outputFlag) add(c *cobra.Command) {
 	*o = asText
-	c.Flags().VarP(o, "output", "o", "how to print the answer: text or json")
+	c.Flags().VarP(o, "output", "o", "how to print the answer, `text|json`")
 }
 
 func (o *outputFlag) String() string { return string(*o) }
 
-func (o *outputFlag) Type() string { return "FORMAT" }
+func (o *outputFlag) Type() string { return "format" }
 
 func (o *outputFlag) Set(value string) error {
 	if f := outputFlag(value); f != asText && f != asJSON {
-		return fmt.Errorf("choose text or json")
+		return fmt.Errorf("want text or json")
 	}
 	*o = outputFlag(value)
 	return nil
@@ -54,43 +51,12 @@ func (o *outputFlag) print(out io.Writer, value any, text func(io.Writer)) error
 	return encoder.Encode(value)
 }
 
-// files demands as many arguments as names, which are those in the usage line;
-// of the last one more if it ends in "...".
-func files(names ...string) cobra.PositionalArgs {
-	return func(cmd *cobra.Command, args []string) error {
-		more := strings.HasSuffix(names[len(names)-1], "...")
-		if len(args) == len(names) || more && len(args) > len(names) {
-			return nil
-		}
-		return fmt.Errorf("%s: %d files given; name %s, or - for standard input (see --help)",
-			cmd.Name(), len(args), strings.Join(names, " and "))
+// count is a number of things, in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
 	}
-}
-
-// unreadable says how to mend what keeps a file from being read.
-func unreadable(err error) error {
-	return fmt.Errorf("%w; name a file that you can read, or - for standard input", err)
-}
-
-// readFile reads a file, or the command's standard input if it is "-", and
-// returns the name to show for it.
-func readFile(cmd *cobra.Command, file string) (name string, data []byte, err error) {
-	if file == "-" {
-		data, err = io.ReadAll(cmd.InOrStdin())
-		return "stdin", data, err
-	}
-	if data, err = os.ReadFile(file); err != nil {
-		err = unreadable(err)
-	}
-	return file, data, err
-}
-
-func readPolicy(cmd *cobra.Command, file string) (*document.Document, error) {
-	name, data, err := readFile(cmd, file)
-	if err != nil {
-		return nil, err
-	}
-	return document.Parse(name, data)
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 // decisionJSON is a decision as the access log says it.

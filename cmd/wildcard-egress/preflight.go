@@ -16,16 +16,17 @@ import (
 
 // preflightFlags are what `preflight` can be told.
 type preflightFlags struct {
-	admin, pod, policy string
-	port               uint16
-	guardAllow         []netip.Prefix
-	output             outputFlag
+	policy     policyFile
+	admin, pod string
+	port       uint16
+	guardAllow []netip.Prefix
+	output     outputFlag
 }
 
 func newPreflightCommand() *cobra.Command {
 	f := &preflightFlags{}
 	c := &cobra.Command{
-		Use:   "preflight [--admin URL | --kubectl [NAMESPACE/]POD] [--policy FILE]",
+		Use:   "preflight [--admin HOST:PORT | --kubectl [NAMESPACE/]POD] [POLICY]",
 		Short: "Ask a running gateway whether it does what it should",
 		Long: `Ask a running gateway whether its configuration is whole and its policy in
 force. An open port proves nothing, and Envoy's config_dump shows a refused
@@ -36,23 +37,24 @@ It reads Envoy's admin interface: at --admin, or with --kubectl through the agen
 in an Istio pod, which takes the permission to exec there.
 
 The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
-		Example: `  wildcard-egress preflight --admin http://127.0.0.1:9901 --policy policy.yaml
-  wildcard-egress preflight --kubectl istio-egress/egressgateway-5d9c --policy policy.yaml`,
-		Args: cobra.NoArgs,
+		Example: `  wildcard-egress preflight policy.yaml
+  wildcard-egress preflight --kubectl istio-egress/egressgateway-5d9c policy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&f.admin, "admin", "http://127.0.0.1:15000", "Envoy's admin interface, `URL`")
+	c.Flags().StringVar(&f.admin, "admin", defaultAdmin, "Envoy's admin interface, `HOST:PORT` or a URL")
 	c.Flags().StringVar(&f.pod, "kubectl", "", "ask in a pod instead, `[NAMESPACE/]POD`")
-	c.Flags().StringVar(&f.policy, "policy", "", "the policy that should be in force, a `FILE`")
+	f.policy.add(c, "[POLICY]")
 	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
 	c.Flags().Var(prefixesFlag{&f.guardAllow}, "guard-allow", "a range that the gateway was rendered to let through, `CIDR`; may be repeated")
 	f.output.add(c)
-	c.MarkFlagsMutuallyExclusive("admin", "kubectl")
 	return c
 }
 
 func (f *preflightFlags) run(cmd *cobra.Command) error {
+	if f.pod != "" && cmd.Flags().Changed("admin") {
+		return fmt.Errorf("preflight: --admin, --kubectl: ask at one of them, not at both")
+	}
 	want, err := f.wantedVersion(cmd)
 	if err != nil {
 		return err
@@ -81,9 +83,9 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 	if f.policy == "" {
 		return 0, nil
 	}
-	name, text, err := readFile(cmd, f.policy)
+	name, text, err := readFile(cmd, string(f.policy))
 	if err != nil {
-		return 0, fmt.Errorf("--policy: %w", err)
+		return 0, err
 	}
 	if _, err := document.Parse(name, text); err != nil {
 		return 0, err
@@ -114,6 +116,6 @@ func printFindings(w io.Writer, findings []preflight.Finding) {
 		}
 	}
 	if failed > 0 {
-		fmt.Fprintf(w, "\n%d of %d checks are not ok\n", failed, len(findings))
+		fmt.Fprintf(w, "\n%d of %s not ok\n", failed, count(len(findings), "check"))
 	}
 }

@@ -29,6 +29,7 @@ type caseJSON struct {
 
 func newTestCommand() *cobra.Command {
 	var output outputFlag
+	var file policyFile
 	c := &cobra.Command{
 		Use:   "test POLICY CASES",
 		Short: "Try a policy on a file of expected decisions",
@@ -45,19 +46,19 @@ func newTestCommand() *cobra.Command {
 
 The exit status is 0 when all cases pass, 1 when one fails, and 2 when a file
 cannot be read or has mistakes.`,
-		Args: files("POLICY", "CASES"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			trial, file, err := tryFile(cmd, args[0], args[1])
+			trial, cases, err := tryFile(cmd, string(file), args[0])
 			if err != nil {
 				return err
 			}
-			err = output.print(cmd.OutOrStdout(), trial, func(out io.Writer) { printTrial(out, file, trial) })
+			err = output.print(cmd.OutOrStdout(), trial, func(out io.Writer) { printTrial(out, cases, trial) })
 			if err == nil && trial.Failed > 0 {
 				return errNegative
 			}
 			return err
 		},
 	}
+	file.add(c, "POLICY", "CASES")
 	output.add(c)
 	return c
 }

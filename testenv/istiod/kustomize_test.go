@@ -34,7 +34,7 @@ func TestKustomizeBuildsEveryObject(t *testing.T) {
 				t.Fatal(err)
 			}
 			folder := filepath.Join(dir, "manifests")
-			if _, err := built.Run(t.Context(), append(args, "-o", folder)...); err != nil {
+			if _, err := built.Run(t.Context(), append(args, "--to", folder)...); err != nil {
 				t.Fatal(err)
 			}
 			objects, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"wildcard-egress/filter/policy/document"
+)
+
+// policyFile is the policy of a command. Every command takes it as its first
+// argument or as --policy, and "-" is standard input.
+type policyFile string
+
+// add adds the flag, and has the command take the files that names are in its
+// usage line, the policy first: POLICY, POLICY... for one or more, or [POLICY]
+// if it may be left out. RunE gets the arguments behind the policy.
+func (p *policyFile) add(c *cobra.Command, names ...string) {
+	c.Flags().StringVar((*string)(p), "policy", "", "the policy, a `FILE`, instead of as the argument; - is standard input")
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		all := slices.Clone(args)
+		if *p != "" {
+			all = slices.Insert(all, 0, string(*p))
+		}
+		if len(all) == 0 && names[0] == "[POLICY]" {
+			return nil
+		}
+		return files(names...)(cmd, all)
+	}
+	run := c.RunE
+	c.RunE = func(cmd *cobra.Command, args []string) error {
+		if *p == "" && len(args) > 0 {
+			*p, args = policyFile(args[0]), args[1:]
+		}
+		return run(cmd, args)
+	}
+}
+
+// read reads the policy.
+func (p *policyFile) read(cmd *cobra.Command) (*document.Document, error) {
+	return readPolicy(cmd, string(*p))
+}
+
+// files demands as many arguments as names, which are those in the usage line;
+// of the last one more if it ends in "...".
+func files(names ...string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		more := strings.HasSuffix(names[len(names)-1], "...")
+		if len(args) != len(names) && (!more || len(args) < len(names)) {
+			return fmt.Errorf("%s: %s given; name %s, or - for standard input (see --help)",
+				cmd.Name(), count(len(args), "file"), strings.Join(names, " and "))
+		}
+		if isStdin := func(s string) bool { return s == "-" }; len(slices.DeleteFunc(slices.Clone(args), isStdin)) < len(args)-1 {
+			return fmt.Errorf("%s: - is given twice; standard input can be read once", cmd.Name())
+		}
+		return nil
+	}
+}
+
+// unreadable says how to mend what keeps a file from being read.
+func unreadable(err error) error {
+	return fmt.Errorf("%w; name a file that you can read, or - for standard input", err)
+}
+
+// readFile reads a file, or the command's standard input if it is "-", and
+// returns the name to show for it.
+func readFile(cmd *cobra.Command, file string) (name string, data []byte, err error) {
+	if file == "-" {
+		if data, err = io.ReadAll(cmd.InOrStdin()); err != nil {
+			err = fmt.Errorf("standard input: %w", err)
+		}
+		return "stdin", data, err
+	}
+	if data, err = os.ReadFile(file); err != nil {
+		err = unreadable(err)
+	}
+	return file, data, err
+}
+
+func readPolicy(cmd *cobra.Command, file string) (*document.Document, error) {
+	name, data, err := readFile(cmd, file)
+	if err != nil {
+		return nil, err
+	}
+	return document.Parse(name, data)
+}

@@ -36,6 +36,9 @@ type Config struct {
 	// RequirePolicyAtStart has the gateway refuse to start without a good policy,
 	// instead of denying everything until there is one.
 	RequirePolicyAtStart bool
+	// RequireEndMark has the gateway refuse every policy that does not end with
+	// the line "...".
+	RequireEndMark bool
 	// DecisionCache is how many decisions each of the gateway's workers keeps, so
 	// that a name that was allowed costs less the next time; nil: the module's own.
 	DecisionCache *uint32

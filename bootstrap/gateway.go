@@ -29,7 +29,8 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		inspectTLS(listener)
 	}
 	listener.FilterChains = c.outerChain(
-		PolicyFilter(policyFile, ModuleSettings{c.UpstreamPort, c.RequirePolicyAtStart, c.DecisionCache}),
+		PolicyFilter(policyFile, ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
+			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache}),
 		SNIFilter(cache, c.UpstreamPort),
 		c.ReadAheadTCPProxy(ForwardProxyName),
 	)

@@ -24,6 +24,9 @@ type ModuleSettings struct {
 	// RequirePolicyAtStart has Envoy refuse the listener while there is no good
 	// policy, where it would deny everything.
 	RequirePolicyAtStart bool
+	// RequireEndMark refuses every policy without the end mark, where the module
+	// would ask for it only if the policy may have been cut off.
+	RequireEndMark bool
 	// DecisionCache, unless nil, is how many decisions each worker keeps.
 	DecisionCache *uint32
 }
@@ -39,6 +42,9 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	}
 	if s.RequirePolicyAtStart {
 		config.Fields["require_policy_at_start"] = structpb.NewBoolValue(true)
+	}
+	if s.RequireEndMark {
+		config.Fields["require_end_mark"] = structpb.NewBoolValue(true)
 	}
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))

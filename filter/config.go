@@ -21,6 +21,9 @@ type Config struct {
 	// RequirePolicyAtStart refuses the configuration when there is no good
 	// policy, instead of denying everything until there is one.
 	RequirePolicyAtStart bool
+	// RequireEndMark says whether a policy must end with the line "...": always,
+	// never, or, if nil, where it may have been cut off.
+	RequireEndMark *bool
 	// UpstreamPort is dialled instead of the rule's port; 0: the rule's.
 	UpstreamPort uint16
 	// DecisionCache is how many decisions each worker keeps, so that a name that
@@ -82,7 +85,8 @@ func ParseConfig(raw []byte) (Config, error) {
 func (c *Config) read(keys map[string]yaml.Node) error {
 	fields := map[string]any{
 		"policy_file": &c.PolicyFile, "policy": &c.Policy, "require_policy_at_start": &c.RequirePolicyAtStart,
-		"upstream_port": &c.UpstreamPort, "decision_cache": &c.DecisionCache,
+		"require_end_mark": &c.RequireEndMark,
+		"upstream_port":    &c.UpstreamPort, "decision_cache": &c.DecisionCache,
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, ok := fields[key]

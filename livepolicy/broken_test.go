@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"wildcard-egress/livepolicy"
 )
 
 func TestMissingFileDeniesUntilItAppears(t *testing.T) {
@@ -18,7 +20,7 @@ func TestMissingFileDeniesUntilItAppears(t *testing.T) {
 			r := n.registry(t)
 			path := filepath.Join(t.TempDir(), "a", "b", "policy.yaml")
 			prepare(t, path)
-			use := r.File(path)
+			use := r.File(path, livepolicy.EndMarkInPlace)
 			defer r.Release(use)
 			if s := use.Lineage.Status(); use.Policy() != nil || s.Version != 0 || s.Problem == nil ||
 				!strings.Contains(s.Problem.Error(), path+": no such file or directory; put the policy there") {
@@ -49,7 +51,7 @@ func TestBrokenFileKeepsTheLastGoodPolicy(t *testing.T) {
 			t.Parallel()
 			r := (&news{}).registry(t)
 			path := inDirectory(t, t.TempDir())
-			use := r.File(path)
+			use := r.File(path, livepolicy.EndMarkInPlace)
 			defer r.Release(use)
 			good, before := use.Policy(), use.Lineage.Status()
 			tt.spoil(t, path)

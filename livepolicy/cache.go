@@ -13,8 +13,10 @@ import (
 // compiled is a policy and what is told of it.
 type compiled struct {
 	policy  *policy.Policy
-	version uint64
+	hash    [sha256.Size]byte // of its text
+	version uint64            // made of it
 	rules   int
+	marked  bool // its text had the end mark
 }
 
 // cache finds the same content compiled: Envoy hands over a configuration
@@ -27,29 +29,32 @@ type cache struct {
 
 type cached struct {
 	policy weak.Pointer[policy.Policy]
-	rules  int
+	rest   compiled // without the policy
 }
 
-// compile parses and compiles data, whose name is for errors. The version is
-// there on error too. Any thread.
+// compile parses and compiles data, whose name is for errors. Any thread.
 func (c *cache) compile(name string, data []byte) (compiled, error) {
 	hash := sha256.Sum256(data)
 	if known, ok := c.find(hash); ok {
 		return known, nil
 	}
+	defer giveBack(len(data))
 	d, err := document.Parse(name, data)
 	if err != nil {
-		return compiled{version: versionOf(hash)}, err
+		return compiled{}, firstProblems(err)
 	}
-	fresh := policy.Compile(d)
+	fresh := compiled{policy: policy.Compile(d), hash: hash, version: Version(data),
+		rules: len(d.Rules), marked: document.HasEndMark(data)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.findLocked(hash); ok {
 		return known, nil // another thread was faster: one is enough
 	}
 	c.forgetFreedLocked()
-	c.byHash[hash] = cached{policy: weak.Make(fresh), rules: len(d.Rules)}
-	return compiled{policy: fresh, version: versionOf(hash), rules: len(d.Rules)}, nil
+	rest := fresh
+	rest.policy = nil
+	c.byHash[hash] = cached{policy: weak.Make(fresh.policy), rest: rest}
+	return fresh, nil
 }
 
 func (c *cache) find(hash [sha256.Size]byte) (compiled, bool) {
@@ -60,8 +65,9 @@ func (c *cache) find(hash [sha256.Size]byte) (compiled, bool) {
 
 func (c *cache) findLocked(hash [sha256.Size]byte) (compiled, bool) {
 	known := c.byHash[hash]
-	p := known.policy.Value()
-	return compiled{policy: p, version: versionOf(hash), rules: known.rules}, p != nil
+	found := known.rest
+	found.policy = known.policy.Value()
+	return found, found.policy != nil
 }
 
 func (c *cache) forgetFreedLocked() {
@@ -76,9 +82,10 @@ func (c *cache) forgetFreedLocked() {
 }
 
 // Version returns the Status.Version of a policy file with this content, so that
-// a copy of the file can be compared with the policy in force.
-func Version(content []byte) uint64 { return versionOf(sha256.Sum256(content)) }
-
-// versionOf is 48 bits of the hash, a number that is exact in every monitoring
-// system.
-func versionOf(hash [sha256.Size]byte) uint64 { return binary.BigEndian.Uint64(hash[:8]) >> 16 }
+// a copy of the file can be compared with the policy in force. The end mark, which
+// the renderers add, does not change it. It is 48 bits of a hash, a number that is
+// exact in every monitoring system.
+func Version(content []byte) uint64 {
+	hash := sha256.Sum256(document.WithoutEndMark(content))
+	return binary.BigEndian.Uint64(hash[:8]) >> 16
+}

@@ -2,7 +2,9 @@ package livepolicy
 
 import (
 	"fmt"
+	"io"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -11,7 +13,7 @@ import (
 const maxFileBytes = 128 << 20
 
 // racy is the age below which a file may be written again without a new time of
-// modification: file systems count in ticks of some milliseconds.
+// change: file systems count in ticks of some milliseconds.
 const racy = 100 * time.Millisecond
 
 // fingerprint tells whether a file may have changed, without reading it.
@@ -20,13 +22,25 @@ type fingerprint struct {
 	racy bool
 }
 
-// same says whether now shows what was read before, at f.
+// same says whether now shows what f did. A write in place that keeps size and
+// time of modification has a time of change all the same: nobody can set that.
 func (f fingerprint) same(now fingerprint) bool {
 	if f.info == nil || now.info == nil {
 		return f.info == nil && now.info == nil
 	}
-	return !f.racy && f.info.Size() == now.info.Size() && f.info.ModTime().Equal(now.info.ModTime()) &&
-		os.SameFile(f.info, now.info) // Kubernetes turns a link
+	return f.info.Size() == now.info.Size() && f.info.ModTime().Equal(now.info.ModTime()) &&
+		changedAt(f.info).Equal(changedAt(now.info)) && os.SameFile(f.info, now.info) // Kubernetes turns a link
+}
+
+func changedAt(info os.FileInfo) time.Time {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return time.Unix(s.Ctim.Unix())
+	}
+	return info.ModTime()
+}
+
+func fingerprintOf(info os.FileInfo) fingerprint {
+	return fingerprint{info: info, racy: time.Since(changedAt(info)).Abs() < racy}
 }
 
 // look returns what path shows now. The error says why no policy can be there.
@@ -35,19 +49,46 @@ func look(path string) (fingerprint, error) {
 	if err != nil {
 		return fingerprint{}, fmt.Errorf("policy_file: %w; put the policy there, or name another file", err)
 	}
-	if !info.Mode().IsRegular() {
-		return fingerprint{}, fmt.Errorf("policy_file: %s: not a regular file; name a file", path)
-	}
-	if info.Size() > maxFileBytes {
-		return fingerprint{}, fmt.Errorf("policy_file: %s: %d bytes; a policy has %d at most", path, info.Size(), maxFileBytes)
-	}
-	return fingerprint{info: info, racy: time.Since(info.ModTime()).Abs() < racy}, nil
+	return fingerprintOf(info), usable(path, info)
 }
 
-func read(path string) ([]byte, error) {
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return nil, fmt.Errorf("policy_file: %w; let Envoy's user read it", err)
+func usable(path string, info os.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("policy_file: %s: not a regular file; name a file", path)
 	}
-	return data, nil
+	if info.Size() > maxFileBytes {
+		return fmt.Errorf("policy_file: %s: %d bytes; a policy has %d at most", path, info.Size(), maxFileBytes)
+	}
+	return nil
+}
+
+// read returns a file's content and what it looked like before the first byte
+// was read. torn says that it looked different after the last one.
+func read(path string) (data []byte, seen fingerprint, torn bool, err error) {
+	if _, err := look(path); err != nil { // before it is opened: a pipe would wait for its writer
+		return nil, fingerprint{}, false, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %w; let Envoy's user read it", err)
+	}
+	defer file.Close()
+	before, err := file.Stat()
+	if err == nil {
+		err = usable(path, before)
+	}
+	if err == nil {
+		data = make([]byte, before.Size())
+		_, err = io.ReadFull(file, data)
+	}
+	after, statErr := file.Stat()
+	if statErr != nil {
+		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %w", statErr)
+	}
+	seen = fingerprintOf(before)
+	torn = !seen.same(fingerprintOf(after))
+	if err != nil && !torn {
+		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %s: %w", path, err)
+	}
+	return data, seen, torn, nil
 }

@@ -27,6 +27,7 @@ type Lineage struct {
 	problem  error
 	pinned   []*Use // the inline configurations that live and have a policy, oldest first
 
+	key   string        // the registry's
 	users int           // guarded by the registry
 	begin sync.Once     // the first load of a file
 	done  chan struct{} // closed when a file has no user any more
@@ -130,14 +131,25 @@ func (l *Lineage) pin(u *Use, c compiled, problem error) {
 	defer l.mu.Unlock()
 	u.inline, u.pinned, u.problem = true, c, problem
 	if problem != nil {
-		u.pinned = l.inForce
-		if n := len(l.pinned); n > 0 {
-			u.pinned = l.pinned[n-1].pinned
-		}
+		u.pinned = l.lastGoodLocked()
 	}
 	if u.pinned.policy != nil {
 		l.pinned = append(l.pinned, u)
 	}
+}
+
+// lastGood is the newest policy that had no problem, in force or about to be.
+func (l *Lineage) lastGood() compiled {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.lastGoodLocked()
+}
+
+func (l *Lineage) lastGoodLocked() compiled {
+	if n := len(l.pinned); n > 0 {
+		return l.pinned[n-1].pinned
+	}
+	return l.inForce
 }
 
 // settle puts the policy of an inline configuration in force.

@@ -14,15 +14,15 @@ import (
 // inTime is the patience for a change of a file: a loaded machine is no failure.
 const inTime = time.Minute
 
-const broken = "version: 1\nrules:\n- name: a\n  hosts: ['*.']\n"
+const broken = "version: 1\nrules:\n- name: a\n  hosts: ['*.']\n...\n"
 
-// rules returns a policy with n rules.
+// rules returns a policy with n rules and the end mark.
 func rules(n int) string {
 	text := "version: 1\nrules:\n"
 	for i := range n {
 		text += fmt.Sprintf("- {name: r%d, hosts: [h%d.example.com]}\n", i, i)
 	}
-	return text
+	return text + "...\n"
 }
 
 // news collects what a registry tells.
@@ -82,7 +82,7 @@ func allows(p *policy.Policy, serverName string) bool {
 
 // settled is an inline configuration that Envoy has accepted.
 func settled(r *livepolicy.Registry, filterName, data string) *livepolicy.Use {
-	u := r.Inline(filterName, []byte(data))
+	u := r.Inline(filterName, []byte(data), livepolicy.EndMarkInPlace)
 	r.Settle(u)
 	return u
 }
@@ -151,7 +151,7 @@ func TestPolicyOfARefusedListenerUpdateConcernsNobody(t *testing.T) {
 	var n news
 	r := n.registry(t)
 	old := settled(r, "egress", rules(1))
-	refused := r.Inline("egress", []byte(rules(2)))
+	refused := r.Inline("egress", []byte(rules(2)), livepolicy.EndMarkInPlace)
 	for _, u := range []*livepolicy.Use{old, refused} {
 		if newest, ok := r.Newest(u.ID); !ok || newest != u.Policy() || u.Newest() != newest {
 			t.Errorf("configuration %d must satisfy another one's policy before it is known whether that stays", u.ID)
@@ -172,7 +172,7 @@ func TestBrokenInlinePolicyKeepsTheOneThatCameWithIt(t *testing.T) {
 	var n news
 	r := n.registry(t)
 	old := settled(r, "egress", rules(1))
-	good, bad := r.Inline("egress", []byte(rules(2))), r.Inline("egress", []byte(broken))
+	good, bad := r.Inline("egress", []byte(rules(2)), livepolicy.EndMarkInPlace), r.Inline("egress", []byte(broken), 0)
 	r.Settle(good)
 	r.Settle(bad)
 	r.Release(old)
@@ -204,7 +204,7 @@ func TestPolicyOfAListenerGivenUpIsTakenBack(t *testing.T) {
 		t.Error("a policy of a listener that Envoy gave up is still the newest")
 	}
 	r.Release(middle)
-	if u := r.Inline("egress", []byte(broken)); u.Policy() == nil || u.Lineage.Status().Rules != 2 {
+	if u := r.Inline("egress", []byte(broken), livepolicy.EndMarkInPlace); u.Policy() == nil || u.Lineage.Status().Rules != 2 {
 		t.Error("the last good policy did not outlive a moment without configurations")
 	}
 	if got := n.told(); got != "1 2 1 2 refused" {
@@ -226,7 +226,7 @@ func TestConfigurationsMayEndWithinOnChange(t *testing.T) {
 		ending = nil
 	}
 	one, two := settled(&r, "egress", rules(1)), settled(&r, "egress", rules(2))
-	ending = []*livepolicy.Use{two, r.File(t.TempDir() + "/missing.yaml")}
+	ending = []*livepolicy.Use{two, r.File(t.TempDir()+"/missing.yaml", 0)}
 	settled(&r, "other", rules(3))
 	if one.Newest() != one.Policy() {
 		t.Error("the end within OnChange was lost")

@@ -16,7 +16,7 @@ func TestSameContentIsCompiledOnce(t *testing.T) {
 	r := (&news{}).registry(t)
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, path, rules(2))
-	file := r.File(path)
+	file := r.File(path, livepolicy.EndMarkInPlace)
 	defer r.Release(file)
 	for _, u := range []*livepolicy.Use{settled(r, "a", rules(2)), settled(r, "a", rules(2)), settled(r, "b", rules(2))} {
 		if u.Policy() != file.Policy() {
@@ -47,7 +47,7 @@ func TestEndOfTheLastUseEndsTheWatching(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, path, rules(1))
 	before := runtime.NumGoroutine()
-	one, two := r.File(path), r.File(path)
+	one, two := r.File(path, livepolicy.EndMarkInPlace), r.File(path, livepolicy.EndMarkInPlace)
 	if one.Lineage != two.Lineage {
 		t.Fatal("one file has two lineages")
 	}
@@ -60,7 +60,7 @@ func TestEndOfTheLastUseEndsTheWatching(t *testing.T) {
 	if _, ok := r.Newest(two.ID); ok {
 		t.Error("the use is still known")
 	}
-	third := r.File(path)
+	third := r.File(path, livepolicy.EndMarkInPlace)
 	defer r.Release(third)
 	if third.Lineage == one.Lineage || third.Lineage.Status().Rules != 2 {
 		t.Error("a later user of the file does not start afresh")
@@ -93,7 +93,7 @@ func TestManyThreadsAtOnce(t *testing.T) {
 	for thread := range 4 {
 		running.Go(func() {
 			for i := range 50 {
-				file := r.File(path)
+				file := r.File(path, livepolicy.EndMarkInPlace)
 				inline := settled(&r, fmt.Sprint("egress", thread%2), rules(1+i%3))
 				if file.Policy() == nil || inline.Policy() == nil {
 					t.Error("no policy")

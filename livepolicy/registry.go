@@ -1,6 +1,8 @@
 package livepolicy
 
 import (
+	"errors"
+	"fmt"
 	"sync"
 
 	"wildcard-egress/filter/policy"
@@ -31,18 +33,25 @@ type Registry struct {
 // When it has mistakes, the configuration must enforce the last good one of the
 // same name instead, if there is one: that is Use.Policy. Connections of older
 // configurations hear of it only with Settle.
-func (r *Registry) Inline(filterName string, data []byte) *Use {
+//
+// Messages of Envoy come whole, so a text needs no newline at its end; endMark
+// says when it needs the end mark.
+func (r *Registry) Inline(filterName string, data []byte, endMark EndMark) *Use {
+	u := r.use("filter_name "+filterName, "")
+	why := endMark.missing(data, u.Lineage.lastGood(), false)
+	if why != "" {
+		return r.pin(u, compiled{}, errors.New("filter_config: policy: "+why))
+	}
 	c, problem := r.cache.compile("filter_config", data)
-	return r.inline(filterName, c, problem)
+	return r.pin(u, c, problem)
 }
 
 // Unreadable is Inline for a configuration in which no policy can be found.
 func (r *Registry) Unreadable(filterName string, problem error) *Use {
-	return r.inline(filterName, compiled{}, problem)
+	return r.pin(r.use("filter_name "+filterName, ""), compiled{}, problem)
 }
 
-func (r *Registry) inline(filterName string, c compiled, problem error) *Use {
-	u := r.use("filter_name " + filterName)
+func (r *Registry) pin(u *Use, c compiled, problem error) *Use {
 	u.Lineage.pin(u, c, problem)
 	if problem != nil {
 		r.tell(u.Lineage.refuse(problem))
@@ -61,28 +70,30 @@ func (r *Registry) Settle(u *Use) {
 
 // File loads a file if it is new to the process, and watches it until its last
 // user calls Release. It may become good later: see Lineage.Status.
-func (r *Registry) File(path string) *Use {
-	u := r.use(path)
+func (r *Registry) File(path string, endMark EndMark) *Use {
+	u := r.use(path, fmt.Sprint(endMark))
 	l := u.Lineage
 	l.begin.Do(func() {
-		w := &watch{registry: r, lineage: l, path: path}
+		w := &watch{registry: r, lineage: l, path: path, endMark: endMark,
+			events: arrivals{inotify: startInotify(r.panicked)}} // without (no instance left), looking serves
 		w.update()
 		go w.run(l.done)
 	})
 	return u
 }
 
-// use makes a use of the lineage of a name, and that if it is new.
-func (r *Registry) use(name string) *Use {
+// use makes a use of the lineage of a name and a manner, and that if it is new.
+func (r *Registry) use(name, manner string) *Use {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.uses == nil {
 		r.lineages, r.uses = map[string]*Lineage{}, map[uint32]*Use{}
 	}
-	l := r.lineages[name]
+	key := name + manner
+	l := r.lineages[key]
 	if l == nil {
-		l = &Lineage{Name: name, done: make(chan struct{})}
-		r.lineages[name] = l
+		l = &Lineage{Name: name, key: key, done: make(chan struct{})}
+		r.lineages[key] = l
 	}
 	l.users++
 	r.ids++
@@ -105,7 +116,7 @@ func (r *Registry) Release(u *Use) {
 	u.Lineage.users--
 	if !u.inline && u.Lineage.users == 0 {
 		close(u.Lineage.done)
-		delete(r.lineages, u.Lineage.Name)
+		delete(r.lineages, u.Lineage.key)
 	}
 }
 

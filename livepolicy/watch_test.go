@@ -92,7 +92,7 @@ func TestChangedFileComesIntoForce(t *testing.T) {
 			dir := t.TempDir()
 			path := tt.before(t, dir)
 			r := (&news{}).registry(t)
-			use := r.File(path)
+			use := r.File(path, livepolicy.EndMarkInPlace)
 			defer r.Release(use)
 			write(t, path, rules(3)) // once this is seen, the watching has begun
 			wantRules(t, use.Lineage, 3)
@@ -128,7 +128,7 @@ func kubernetesVolume(t *testing.T, dir string) string {
 func TestBusyDirectoryDoesNotDelayThePolicy(t *testing.T) {
 	r := (&news{}).registry(t)
 	path := inDirectory(t, t.TempDir())
-	use := r.File(path)
+	use := r.File(path, livepolicy.EndMarkInPlace)
 	defer r.Release(use)
 	write(t, path, rules(2)) // once this is seen, the watching has begun
 	wantRules(t, use.Lineage, 2)
@@ -153,17 +153,16 @@ func TestBusyDirectoryDoesNotDelayThePolicy(t *testing.T) {
 	busy.Wait()
 }
 
-// File systems count time in ticks: a second write within one leaves size and
-// time as they were.
-func TestWriteWithinTheSameTickIsSeen(t *testing.T) {
+// Whoever writes can set the time of modification, but not that of the change.
+func TestWriteThatKeepsSizeAndTimeIsSeen(t *testing.T) {
 	r := (&news{}).registry(t)
 	path := filepath.Join(t.TempDir(), "policy.yaml")
 	write(t, path, strings.Replace(rules(1), "h0", "h8", 1))
 	info, err := os.Stat(path)
 	must(t, err)
-	use := r.File(path)
+	use := r.File(path, livepolicy.EndMarkInPlace)
 	defer r.Release(use)
 	write(t, path, strings.Replace(rules(1), "h0", "h9", 1))
-	must(t, os.Chtimes(path, time.Time{}, info.ModTime()))
+	must(t, os.Chtimes(path, info.ModTime(), info.ModTime()))
 	soon(t, "the second write is in force", func() bool { return allows(use.Policy(), "h9.example.com") })
 }

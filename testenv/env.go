@@ -105,8 +105,12 @@ func (e *Env) resolve(site *sites.Site, names []string, err error) (*sites.Site,
 	return site, nil
 }
 
-// WritePolicy replaces the policy file at once, as an editor does: by rename.
+// WritePolicy replaces the policy file at once, as an editor does: by rename,
+// and with a newline at its end.
 func (e *Env) WritePolicy(content string) error {
+	if !strings.HasSuffix(content, "\n") {
+		content += "\n"
+	}
 	next := e.PolicyFile + ".next"
 	if err := os.WriteFile(next, []byte(content), 0o600); err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 // Policy is what is rendered: a policy file and its content.
 type Policy struct {
 	Document *document.Document
-	Text     []byte // the file, byte by byte: the gateway's policy_version is made of it
+	Text     []byte // the file; the gateway gets it with the end mark
 }
 
 // Manifests is a rendered set.
@@ -47,6 +47,7 @@ func Render(p Policy, o Options) (Manifests, error) {
 	if err := o.Validate(); err != nil {
 		return Manifests{}, err
 	}
+	p.Text = document.WithEndMark(p.Text)
 	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network}}
 	var err error
 	if r.traffic, err = trafficOf(p.Document); err != nil {

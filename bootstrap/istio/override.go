@@ -16,6 +16,7 @@ func (r *renderer) bootstrapName() string { return r.Name + "-bootstrap" }
 func (r *renderer) bootstrapOverride() ([]byte, error) {
 	c := r.config
 	c.TLS = &bootstrap.TLS{IstioAgent: true}
+	c.RequireEndMark = true
 	b := bootstrap.Gateway(c, policyDir+"/"+policyFile)
 	override := &bootstrapv3.Bootstrap{StaticResources: b.StaticResources, StatsConfig: b.StatsConfig}
 	if err := bootstrap.Validate(override); err != nil {

@@ -185,8 +185,8 @@ func wantOverride(t *testing.T, v *corev1.ConfigMap) {
 	t.Helper()
 	text, ok := v.Data["custom_bootstrap.json"]
 	if !ok {
-		if got := v.Data["policy.yaml"]; got != richPolicy {
-			t.Errorf("ConfigMap %s: the policy is %q, want the file's bytes", v.Name, got)
+		if got := v.Data["policy.yaml"]; got != richPolicy+"...\n" {
+			t.Errorf("ConfigMap %s: the policy is %q, want the file's bytes and the end mark", v.Name, got)
 		}
 		return
 	}

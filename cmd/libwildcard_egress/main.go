@@ -40,9 +40,9 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	case err != nil:
 		f.use = module.policies.Unreadable(filterName, err)
 	case config.PolicyFile != "":
-		f.use = module.policies.File(config.PolicyFile)
+		f.use = module.policies.File(config.PolicyFile, endMark(config.RequireEndMark))
 	default:
-		f.use = module.policies.Inline(filterName, config.Policy)
+		f.use = module.policies.Inline(filterName, config.Policy, endMark(config.RequireEndMark))
 	}
 	if config.RequirePolicyAtStart && f.use.Policy() == nil {
 		module.policies.Release(f.use)
@@ -56,6 +56,16 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	// if it has refused that, the task is gone with the configuration.
 	host.OnMain(func() { module.policies.Settle(f.use) })
 	return f, nil
+}
+
+func endMark(required *bool) livepolicy.EndMark {
+	switch {
+	case required == nil:
+		return livepolicy.EndMarkInPlace
+	case *required:
+		return livepolicy.EndMarkAlways
+	}
+	return livepolicy.EndMarkNever
 }
 
 // NewFilter is part of envoy.Factory.

@@ -31,7 +31,7 @@ libwildcard_egress.so.`,
 func newGatewayCommand() *cobra.Command {
 	f := &bootstrapFlags{}
 	network := bootstrap.DefaultNetwork()
-	var require bool
+	var require, requireEndMark bool
 	var decisionCache uint32
 	c := &cobra.Command{
 		Use:   "gateway POLICY",
@@ -54,7 +54,7 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 			if err != nil {
 				return err
 			}
-			config.RequirePolicyAtStart = require
+			config.RequirePolicyAtStart, config.RequireEndMark = require, requireEndMark
 			if cmd.Flags().Changed("decision-cache") {
 				config.DecisionCache = &decisionCache
 			}
@@ -73,6 +73,8 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 	addNetworkFlags(c.Flags(), &network)
 	c.Flags().BoolVar(&require, "require-policy-at-start", false,
 		"refuse to start without a good policy, instead of denying everything until there is one")
+	c.Flags().BoolVar(&requireEndMark, "require-end-mark", false,
+		"refuse every policy whose last line is not \"...\"; else only one that may have been cut off, being written in place")
 	c.Flags().Uint32Var(&decisionCache, "decision-cache", 0,
 		"how many decisions each worker keeps (the module's default is 4096); 0: none, every connection asks the policy")
 	return c

@@ -53,11 +53,11 @@ func TestEveryChangeOfTheFileIsInForceSoon(t *testing.T) {
 		{name: "an editor renames", to: env.WritePolicy},
 		{name: "it is truncated and written", to: func(policy string) error {
 			do(t, os.Truncate(env.PolicyFile, 0))
-			return write("policy.yaml", policy)
+			return write("policy.yaml", policy+"...\n") // in place: only with the end mark
 		}},
 		{name: "it is deleted and created", to: func(policy string) error {
 			do(t, os.Remove(env.PolicyFile))
-			return write("policy.yaml", policy)
+			return write("policy.yaml", policy+"...\n") // in place: only with the end mark
 		}},
 	} {
 		version := stat(t, env, policyVersion)
@@ -90,11 +90,11 @@ func TestOneStalePolicyOfTwoIsSeen(t *testing.T) {
 			return withSecondPolicy(bootstrap, second)
 		}})
 	wantStats(t, env, map[string]int64{policyRules: 3, policyStale: 0, policyLoaded: 2})
-	do(t, os.WriteFile(second, []byte(mistaken), 0o600))
+	do(t, os.WriteFile(second, []byte(mistaken+"...\n"), 0o600))
 	wantStats(t, env, map[string]int64{policyRules: 3, policyStale: 1, policyRejected: 1})
 	edit(t, env, policyOf(live, closing))
 	wantStats(t, env, map[string]int64{policyRules: 4, policyStale: 1})
-	do(t, os.WriteFile(second, []byte(policyOf(closing)), 0o600))
+	do(t, os.WriteFile(second, []byte(policyOf(closing)+"...\n"), 0o600))
 	wantStats(t, env, map[string]int64{policyRules: 3, policyStale: 0})
 }
 

@@ -148,7 +148,7 @@ func TestPreflightComparesThePolicy(t *testing.T) {
 	m := startWith(t, meshPolicy, nil, guarded, func(*bootstrapv3.Bootstrap) error { return nil })
 	inForce := filepath.Join(m.dir, "policy.yaml")
 	other := filepath.Join(m.dir, "other.yaml")
-	if err := os.WriteFile(other, []byte(meshPolicy+"\n# edited"), 0o600); err != nil {
+	if err := os.WriteFile(other, []byte(meshPolicy+"\n# edited\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	wantFailed(t, preflight(t, m.Env, "--policy", other), "policy equal to the file", "the gateway has version")

@@ -36,9 +36,13 @@ type check struct {
 // Inspect runs all checks. version is the policy_version to expect
 // (livepolicy.Version of the policy's file); 0 for any.
 func Inspect(g *Gateway, version uint64) []Finding {
+	return g.run(append(chainChecks, policyChecks(version)...))
+}
+
+func (g *Gateway) run(checks []check) []Finding {
 	var findings []Finding
 	failed := map[string]bool{}
-	for _, c := range append(chainChecks, policyChecks(version)...) {
+	for _, c := range checks {
 		f := Finding{Check: c.name, Status: Unknown, Detail: "needs: " + c.needs}
 		if !failed[c.needs] {
 			detail, err := c.run(g)
@@ -55,6 +59,7 @@ func Inspect(g *Gateway, version uint64) []Finding {
 
 const (
 	adminAnswers = "admin interface"
+	serverLive   = "ready"
 	portOpen     = "port open"
 	filterChain  = "filter chain"
 	dnsCache     = "dns cache"
@@ -68,7 +73,7 @@ var chainChecks = []check{
 	{name: adminAnswers, fix: "give the address of Envoy's admin interface with --admin, or the pod with --kubectl",
 		run: func(g *Gateway) (string, error) { return "answers", g.err }},
 	{name: "envoy version", needs: adminAnswers, fix: "use Istio 1.31 or newer, or Envoy 1.39 or newer", run: checkVersion},
-	{name: "ready", needs: adminAnswers, fix: "wait; if it lasts, a certificate, the policy by ECDS or a listener is missing: see Envoy's log", run: checkReady},
+	{name: serverLive, needs: adminAnswers, fix: "wait; if it lasts, a certificate, the policy by ECDS or a listener is missing: see Envoy's log", run: checkReady},
 	{name: portOpen, needs: adminAnswers, fix: "Envoy has refused the listener or never got it: is the module in its search path? see its log for wildcard_egress",
 		run: checkPort},
 	{name: "newest listener accepted", needs: portOpen, fix: "the gateway goes on with an older one: mend what the detail says", run: checkAccepted},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -35,26 +36,39 @@ type certificate struct {
 	Expires   time.Time `json:"expiration_time"`
 }
 
+// part is one question, and what takes its answer.
+type part struct {
+	path string
+	take func(*Gateway, []byte) error
+}
+
+// What tells whether the gateway serves is cheap to ask; the rest can have many
+// megabytes.
+var (
+	servingParts = []part{
+		{"/server_info", (*Gateway).readServerInfo},
+		{"/listeners?format=json", (*Gateway).readListeners},
+		{"/stats?format=json&filter=" + `^wildcard_egress\.policy_`, (*Gateway).readStats},
+	}
+	otherParts = []part{
+		{"/config_dump", (*Gateway).readConfigDump},
+		{"/certs", (*Gateway).readCertificates},
+	}
+)
+
 // Read asks everything. What can not be read is a failure of the first check.
-func Read(ask Ask, port uint16) *Gateway {
+func Read(ask Ask, port uint16) *Gateway { return read(ask, port, servingParts, otherParts) }
+
+func read(ask Ask, port uint16, groups ...[]part) *Gateway {
 	g := &Gateway{port: port, clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}, stats: map[string]uint64{}}
-	for _, part := range []struct {
-		path string
-		read func([]byte) error
-	}{
-		{"/server_info", g.readServerInfo},
-		{"/listeners?format=json", g.readListeners},
-		{"/config_dump", g.readConfigDump},
-		{"/stats?format=json&filter=" + `^wildcard_egress\.policy_`, g.readStats},
-		{"/certs", g.readCertificates},
-	} {
-		body, err := ask(part.path)
+	for _, p := range slices.Concat(groups...) {
+		body, err := ask(p.path)
 		if err == nil {
-			err = part.read(body)
+			err = p.take(g, body)
 		}
 		if err != nil {
-			g.err = fmt.Errorf("%s: %w", part.path, err)
-			return g
+			g.err = fmt.Errorf("%s: %w", p.path, err)
+			break
 		}
 	}
 	return g

@@ -114,7 +114,7 @@ func checkReady(g *Gateway) (string, error) {
 }
 
 func checkPort(g *Gateway) (string, error) {
-	if g.listener == nil {
+	if g.listenerName == "" {
 		return "", fmt.Errorf("no listener on port %d", g.port)
 	}
 	return fmt.Sprintf("%d, listener %s", g.port, g.listenerName), nil

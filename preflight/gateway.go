@@ -57,7 +57,13 @@ var (
 )
 
 // Read asks everything. What can not be read is a failure of the first check.
-func Read(ask Ask, port uint16) *Gateway { return read(ask, port, servingParts, otherParts) }
+func Read(ask Ask, port uint16) *Gateway {
+	g := read(ask, port, servingParts, otherParts)
+	if g.err == nil && g.listener == nil && g.listenerName != "" {
+		g.err = fmt.Errorf("/config_dump: no listener %q", g.listenerName)
+	}
+	return g
+}
 
 func read(ask Ask, port uint16, groups ...[]part) *Gateway {
 	g := &Gateway{port: port, clusters: map[string]dumpedCluster{}, extensions: map[string]typed{}, stats: map[string]uint64{}}

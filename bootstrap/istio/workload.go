@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"math"
 	"strconv"
 	"time"
 
@@ -18,6 +19,9 @@ import (
 
 // ModuleDir is where the image has the module, and where Envoy looks for it.
 const ModuleDir = "/usr/local/lib/wildcard-egress"
+
+// CommandFile is the command line in the image.
+const CommandFile = "/usr/local/bin/wildcard-egress"
 
 // mountedImage is where the image lies with ByMount.
 const mountedImage = "/opt/wildcard-egress"
@@ -108,6 +112,7 @@ func runtimeValues() map[string]string {
 }
 
 func (r *renderer) container() corev1.Container {
+	command := CommandFile
 	c := corev1.Container{
 		Name:  "istio-proxy", // Istio's name for it
 		Image: r.Image,
@@ -132,6 +137,17 @@ func (r *renderer) container() corev1.Container {
 			}},
 			PeriodSeconds: 5, TimeoutSeconds: 3, FailureThreshold: 4,
 		},
+	}
+	if r.Delivery == ByMount {
+		command = mountedImage + command
+	}
+	// Envoy is ready without a policy, and without the module. A probe that starts a program can not be the
+	// readinessProbe: Istio adds its own to that. Until this one succeeds, the container is not ready.
+	c.StartupProbe = &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{
+			Command: []string{command, "ready", "--port", strconv.Itoa(int(r.Port))},
+		}},
+		PeriodSeconds: 2, TimeoutSeconds: 5, FailureThreshold: math.MaxInt32, // it waits, and restarts nothing
 	}
 	if r.PolicyBy == ByConfigMap {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "policy", MountPath: policyDir, ReadOnly: true})

@@ -50,6 +50,12 @@ func start(t *testing.T, policy string, flags ...string) *mesh {
 // the bootstrap.
 func startWith(t *testing.T, policy string, flags []string, o testenv.Options, last func(*bootstrapv3.Bootstrap) error) *mesh {
 	t.Helper()
+	return startMesh(t, policy, flags, o, func(_ *mesh, b *bootstrapv3.Bootstrap) error { return last(b) })
+}
+
+// startMesh is startWith for a change that needs to know the mesh.
+func startMesh(t *testing.T, policy string, flags []string, o testenv.Options, last func(*mesh, *bootstrapv3.Bootstrap) error) *mesh {
+	t.Helper()
 	control, err := controlplane.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +67,7 @@ func startWith(t *testing.T, policy string, flags []string, o testenv.Options, l
 		if err := m.edit(b, flags...); err != nil {
 			return err
 		}
-		return last(b)
+		return last(m, b)
 	})
 	m.Env = testenv.Start(t, o)
 	return m

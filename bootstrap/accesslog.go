@@ -5,55 +5,34 @@ import (
 
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
+	dataaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	filelogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
 	"google.golang.org/protobuf/types/known/structpb"
 
-	"wildcard-egress/filter"
+	"wildcard-egress/accesslog"
 )
 
 // logFields is an access log line: JSON keys, and Envoy's command operators
-// for their values. Envoy sorts the keys, escapes what came from the wire, and
-// writes null for what is not known.
+// for their values.
 type logFields map[string]string
 
-// commonFields say what every proxy knows of a connection, under the names of
-// Envoy's operators, as Istio has them. duration is in milliseconds; the bytes
-// are those relayed, by the count of tcp_proxy (BYTES_RECEIVED has a hello once
-// for each read that it took to arrive).
-var commonFields = logFields{
-	"time":                                "%START_TIME%",
-	"downstream_remote_address":           "%DOWNSTREAM_REMOTE_ADDRESS%",
-	"downstream_transport_failure_reason": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
-	"upstream_host":                       "%UPSTREAM_HOST%",
-	"upstream_transport_failure_reason":   "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
-	"response_flags":                      "%RESPONSE_FLAGS%",
-	"connection_termination_details":      "%CONNECTION_TERMINATION_DETAILS%",
-	"bytes_received":                      "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
-	"bytes_sent":                          "%DOWNSTREAM_WIRE_BYTES_SENT%",
-	"duration":                            "%DURATION%",
-}
-
-// decisionFields are what the filter of this project says of a connection, and
-// what the outer mTLS says. requested_server_name is the outer one.
-var decisionFields = logFields{
-	"principal":               said(filter.PrincipalKey),
-	"server_name":             said(filter.ServerNameKey),
-	"decision":                said(filter.DecisionKey),
-	"rule":                    said(filter.RuleKey),
-	"reason":                  said(filter.ReasonKey),
-	"detail":                  said(filter.DetailKey),
-	"shadow_rule":             said(filter.ShadowRuleKey),
-	"shadow_decision":         said(filter.ShadowDecisionKey),
-	"downstream_peer_uri_san": "%DOWNSTREAM_PEER_URI_SAN%",
-	"requested_server_name":   "%REQUESTED_SERVER_NAME%",
-}
-
-// sniFields are what a proxy knows that chooses by the server name alone.
-// filter_chain_name is null where none matched, and response_code_details says so.
-var sniFields = logFields{
-	"server_name":           "%REQUESTED_SERVER_NAME%",
-	"filter_chain_name":     "%FILTER_CHAIN_NAME%",
-	"response_code_details": "%RESPONSE_CODE_DETAILS%",
+// sidecarFields say what every proxy knows of a connection, under the names of
+// Envoy's operators, as Istio has them, and what it knows that chooses by the
+// server name alone. filter_chain_name is null where none matched, and
+// response_code_details says so.
+var sidecarFields = logFields{
+	"time":                              "%START_TIME%",
+	"downstream_remote_address":         "%DOWNSTREAM_REMOTE_ADDRESS%",
+	"upstream_host":                     "%UPSTREAM_HOST%",
+	"upstream_transport_failure_reason": "%UPSTREAM_TRANSPORT_FAILURE_REASON%",
+	"response_flags":                    "%RESPONSE_FLAGS%",
+	"connection_termination_details":    "%CONNECTION_TERMINATION_DETAILS%",
+	"bytes_received":                    "%DOWNSTREAM_WIRE_BYTES_RECEIVED%",
+	"bytes_sent":                        "%DOWNSTREAM_WIRE_BYTES_SENT%",
+	"duration":                          "%DURATION%",
+	"server_name":                       "%REQUESTED_SERVER_NAME%",
+	"filter_chain_name":                 "%FILTER_CHAIN_NAME%",
+	"response_code_details":             "%RESPONSE_CODE_DETAILS%",
 }
 
 // meshFields are those of the line that Istio's proxies write where the mesh
@@ -69,22 +48,41 @@ var meshFields = []string{
 	"%DOWNSTREAM_REMOTE_ADDRESS%", "%REQUESTED_SERVER_NAME%", "%ROUTE_NAME%",
 }
 
-// said is what the filter of this project says under a key.
-func said(key string) string { return "%FILTER_STATE(" + key + ":PLAIN)%" }
+// gatewayLogs returns the logs of the gateway's listener, which has a line for
+// the end of each connection, those that fail in the handshake included, and
+// those of tcp_proxy, for the other events.
+func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
+	n := c.network()
+	if !n.LogOpen && n.LogInterval == 0 {
+		return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, accesslog.Format(""))}, nil
+	}
+	if n.LogOpen {
+		proxy = append(proxy, eventLog(c.AccessLog, accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
+	}
+	if n.LogInterval > 0 {
+		proxy = append(proxy, eventLog(c.AccessLog, accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
+	}
+	return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, accesslog.Format(accesslog.End))}, proxy
+}
 
-// GatewayAccessLog returns the gateway's access log: a JSON line for each
-// connection. path is a file; empty is standard output.
-func GatewayAccessLog(path string) *accesslogv3.AccessLog { return accessLog(path, decisionFields) }
+// eventLog writes only at the event that Envoy calls kind.
+func eventLog(path string, event accesslog.Event, kind dataaccesslogv3.AccessLogType) *accesslogv3.AccessLog {
+	log := jsonLog(path, accesslog.Format(event))
+	log.Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{
+		LogTypeFilter: &accesslogv3.LogTypeFilter{Types: []dataaccesslogv3.AccessLogType{kind}},
+	}}
+	return log
+}
 
-func accessLog(path string, fields logFields) *accesslogv3.AccessLog {
+// jsonLog leaves out what is empty where Envoy can: in JSON since 1.40.
+func jsonLog(path string, fields logFields) *accesslogv3.AccessLog {
 	format := &structpb.Struct{Fields: map[string]*structpb.Value{}}
-	for _, f := range []logFields{commonFields, fields} {
-		for key, operator := range f {
-			format.Fields[key] = structpb.NewStringValue(operator)
-		}
+	for key, operator := range fields {
+		format.Fields[key] = structpb.NewStringValue(operator)
 	}
 	return fileLog(path, &corev3.SubstitutionFormatString{
-		Format: &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
+		Format:          &corev3.SubstitutionFormatString_JsonFormat{JsonFormat: format},
+		OmitEmptyValues: true,
 	})
 }
 

@@ -1,7 +1,6 @@
 package bootstrap
 
 import (
-	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -20,9 +19,7 @@ const ModuleName = "wildcard_egress"
 func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	cache := c.DNSCache()
 	listener := c.listener("egress")
-	// A log of the listener has a line for each connection, at its end, those
-	// that fail in the handshake included. tcp_proxy knows nothing of them.
-	listener.AccessLog = []*accesslogv3.AccessLog{GatewayAccessLog(c.AccessLog)}
+	listener.AccessLog, _ = c.gatewayLogs()
 	if c.TLS != nil {
 		// The only one to tell the filter the outer server name, and with it the
 		// port asked for. In plain TCP it would take the inner one for the outer.

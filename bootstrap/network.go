@@ -32,6 +32,10 @@ type Network struct {
 	BufferBytes uint32
 	// EarlyDataBytes is what is read of the client until the upstream is connected.
 	EarlyDataBytes uint32
+	// LogOpen writes a log line when the upstream is connected, LogInterval one
+	// each such time; 0: none.
+	LogOpen     bool
+	LogInterval time.Duration
 }
 
 // DNSFamily is which addresses a name's are taken.
@@ -95,6 +99,7 @@ func (n Network) Validate() error {
 	duration("--idle-timeout", n.IdleTimeout, time.Second, 365*day, "none")
 	duration("--connect-timeout", n.ConnectTimeout, 100*time.Millisecond, 5*time.Minute, "")
 	duration("--max-duration", n.MaxDuration, time.Second, 365*day, "none")
+	duration("--log-interval", n.LogInterval, time.Second, day, "none")
 	if n.Keepalive%time.Second != 0 {
 		fault("--keepalive %v: want whole seconds", n.Keepalive)
 	}

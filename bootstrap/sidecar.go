@@ -41,7 +41,7 @@ func Sidecar(c Config, s SidecarConfig) *bootstrapv3.Bootstrap {
 	}
 
 	listener := c.listener("outbound")
-	listener.AccessLog = []*accesslogv3.AccessLog{accessLog(c.AccessLog, sniFields)}
+	listener.AccessLog = []*accesslogv3.AccessLog{jsonLog(c.AccessLog, sidecarFields)}
 	inspectTLS(listener)
 	listener.FilterChains = append(s.Hosts.chain("to_gateway", c.TCPProxy(gatewayCluster)), unlisted...)
 	p.listeners = []*listenerv3.Listener{listener}

@@ -48,7 +48,14 @@ func (c Config) TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listen
 // four system calls for each connection: reading need not stop and begin again.
 func (c Config) ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
 	proxy := c.tcpProxy(cluster)
-	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(c.network().EarlyDataBytes)
+	n := c.network()
+	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(n.EarlyDataBytes)
+	if _, proxy.AccessLog = c.gatewayLogs(); proxy.AccessLog != nil {
+		proxy.AccessLogOptions = &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: n.LogOpen}
+		if n.LogInterval > 0 {
+			proxy.AccessLogOptions.AccessLogFlushInterval = durationpb.New(n.LogInterval)
+		}
+	}
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
 

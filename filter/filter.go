@@ -55,6 +55,8 @@ const (
 	PrincipalKey      = "wildcard_egress.principal"
 	ShadowRuleKey     = "wildcard_egress.shadow_rule"
 	ShadowDecisionKey = "wildcard_egress.shadow_decision"
+	// RequestedServerNameKey is the outer server name, said of refusals only.
+	RequestedServerNameKey = "wildcard_egress.requested_server_name"
 )
 
 // What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
@@ -173,6 +175,7 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 	d.Action = policy.Deny
 	r.detail = detailOf(cause)
 	f.report(r, d)
+	f.say(RequestedServerNameKey, printable([]byte(f.conn.RequestedServerName())))
 	f.conn.Count(counterOf(d.Reason))
 	f.enforcer.logRefused(r, d, f.begun)
 	f.close(d.Reason)

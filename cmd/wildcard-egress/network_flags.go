@@ -32,6 +32,8 @@ func addNetworkFlags(flags *pflag.FlagSet, n *bootstrap.Network) {
 	flags.Uint32Var(&n.BufferBytes, "buffer-bytes", n.BufferBytes,
 		"hold `N` bytes for each direction of a connection; a ClientHello with its TLS records must fit")
 	flags.Uint32Var(&n.EarlyDataBytes, "early-data-bytes", n.EarlyDataBytes, "read `N` bytes of the client until the site is connected")
+	flags.BoolVar(&n.LogOpen, "log-open", n.LogOpen, "write a log line when a connection to a site is made, too")
+	flags.DurationVar(&n.LogInterval, "log-interval", n.LogInterval, "and one each `DURATION` that it lives; 0: none")
 }
 
 // prefixesFlag takes a CIDR each time it is given.

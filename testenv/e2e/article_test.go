@@ -33,8 +33,8 @@ func TestEachNameUnderOneWildcardReachesItsOwnSite(t *testing.T) {
 		entry := env.GatewayLog.WantEntry(t, logs.Named(name))
 		for field, want := range map[string]string{
 			"decision": "allow", "rule": "wikipedia", "reason": "", "response_flags": "-",
-			"principal":     certs.AppID,
-			"upstream_host": env.Upstream.Site(name).AddrPort().String(),
+			"principal":               certs.AppID,
+			"upstream_remote_address": env.Upstream.Site(name).AddrPort().String(),
 		} {
 			if got := entry.Get(field); got != want {
 				t.Errorf("%s: access log has %s %q, want %q", name, field, got, want)

@@ -149,7 +149,7 @@ func refuses(t *testing.T, env *testenv.Env) {
 	if got, err := io.ReadAll(conn); string(got) != string([]byte{21, 3, 3, 0, 2, 2, 112}) || err != nil {
 		t.Errorf("read % x, %v; want the alert unrecognized_name and the end", got, err)
 	}
-	if details := env.GatewayLog.WantEntry(t, line).Get("connection_termination_details"); details != "no_rule" {
+	if details := env.GatewayLog.WantEntry(t, line).Get("reason"); details != "no_rule" {
 		t.Errorf("details %q, want no_rule", details)
 	}
 	if change := since(t, env, before); change.Connections != 0 || len(change.Queries) != 0 {

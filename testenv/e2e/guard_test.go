@@ -28,7 +28,7 @@ func TestAddressGuardDropsPrivateAnswers(t *testing.T) {
 			t.Errorf("%s, which resolves to %s: a TLS session came about", name, addr)
 		}
 		entry := env.GatewayLog.WantEntry(t, logs.Named(name))
-		if flags, host := entry.Get("response_flags"), entry.Get("upstream_host"); flags != "UH" || host != "" {
+		if flags, host := entry.Get("response_flags"), entry.Get("upstream_remote_address"); flags != "UH" || host != "" {
 			t.Errorf("%s -> %s: flags %s, upstream %s; want UH and none", name, addr, flags, host)
 		}
 	}

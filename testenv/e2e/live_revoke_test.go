@@ -46,7 +46,7 @@ func TestRevocationEndsWhatMustGoAndNothingElse(t *testing.T) {
 	doomedTalk.stop()
 	for _, s := range append(doomed[:3:3], stalled...) {
 		entry := env.GatewayLog.WantEntry(t, logs.From(s.conn.LocalAddr()))
-		for key, want := range map[string]string{"decision": "deny", "reason": "revoked", "connection_termination_details": "revoked",
+		for key, want := range map[string]string{"decision": "deny", "reason": "revoked",
 			"rule": "closing", "principal": certs.AppID} {
 			if got := entry.Get(key); got != want {
 				t.Errorf("access log has %s %q, want %q", key, got, want)

@@ -122,7 +122,7 @@ func TestUpstreamPortIsTheRules(t *testing.T) {
 		}
 		entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr()))
 		host := env.Upstream.Site("a.example.com").AddrPort().Addr().String()
-		if got := entry.Get("upstream_host"); got != host+want {
+		if got := entry.Get("upstream_remote_address"); got != host+want {
 			t.Errorf("outer server name %s: the gateway dialled %q, want %s", outer, got, host+want)
 		}
 		conn.Close()

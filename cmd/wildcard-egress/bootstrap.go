@@ -38,12 +38,18 @@ func newGatewayCommand() *cobra.Command {
 		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
 		Long: `Render the bootstrap of the egress gateway: one listener that ends the outer
 mTLS and has the chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy.
-The policy is named in it, not copied: the module reads and watches the file.`,
+The policy is named in it, not copied: the module reads and watches the file.
+
+Without --cert, --key and --ca it is plain TCP: nobody's name is known, so rules
+with principals allow nobody, and it listens on loopback unless told otherwise.`,
 		Example: `  wildcard-egress bootstrap gateway policy.yaml \
     --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.policy == "-" {
 				return fmt.Errorf("gateway: name the policy's file, not -: the gateway reads and watches it")
+			}
+			if f.cert+f.key+f.ca == "" && !cmd.Flags().Changed("listen") {
+				f.listen = plainListen
 			}
 			config, err := f.config()
 			config.Network = &network
@@ -53,6 +59,9 @@ The policy is named in it, not copied: the module reads and watches the file.`,
 			}
 			if err != nil {
 				return err
+			}
+			if config.TLS == nil {
+				warnOfUnknownCallers(cmd.ErrOrStderr(), config.Listen)
 			}
 			config.RequirePolicyAtStart, config.RequireEndMark = require, requireEndMark
 			if cmd.Flags().Changed("decision-cache") {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"path/filepath"
@@ -37,6 +38,19 @@ type bootstrapFlags struct {
 // defaultAdmin is where a gateway's admin interface is, unless it is told
 // otherwise: there too is it asked.
 const defaultAdmin = "127.0.0.1:9901"
+
+// plainListen is where a gateway without certificates listens, unless it is
+// told otherwise: whoever reaches it can use it.
+const plainListen = "127.0.0.1:8443"
+
+// warnOfUnknownCallers says what a gateway without certificates does not do.
+func warnOfUnknownCallers(out io.Writer, listen netip.AddrPort) {
+	fmt.Fprintf(out, "WARNING: plain TCP, since there are no --cert, --key and --ca: callers are unknown. Rules with\n"+
+		"principals allow nobody, and whoever reaches %v can use the gateway.\n", listen)
+	if !listen.Addr().IsLoopback() {
+		fmt.Fprintln(out, "That is not this machine alone: give the certificates, or listen on 127.0.0.1.")
+	}
+}
 
 func (f *bootstrapFlags) add(c *cobra.Command, listen, admin string) {
 	flags := c.Flags()

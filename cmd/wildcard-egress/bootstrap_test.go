@@ -112,7 +112,7 @@ func dig(t *testing.T, document, path string) any {
 
 func TestBootstrapGatewayNamesThePolicyByItsAbsolutePath(t *testing.T) {
 	out, warning, err := bootstrapCommand(t, "gateway", "--policy", "policy.yaml", "--listen", "localhost:0", "--upstream-port", "8443")
-	if err != nil || warning != "" {
+	if err != nil || strings.Contains(warning, "policy") {
 		t.Fatalf("error %v, warning %q", err, warning)
 	}
 	dir, _ := os.Getwd()
@@ -125,6 +125,37 @@ func TestBootstrapGatewayNamesThePolicyByItsAbsolutePath(t *testing.T) {
 	}
 	if got := dig(t, out, "static_resources.listeners[0].address.socket_address.address"); got != "127.0.0.1" {
 		t.Errorf("localhost became %v, want 127.0.0.1", got)
+	}
+}
+
+// Without certificates nobody knows who calls.
+func TestBootstrapGatewayWithoutCertificatesStaysAtHome(t *testing.T) {
+	withCertificates := []string{"--cert", "c.pem", "--key", "k.pem", "--ca", "a.pem"}
+	for name, tt := range map[string]struct {
+		flags          []string
+		address        string
+		warned, loudly bool
+	}{
+		"no certificates":               {address: "127.0.0.1", warned: true},
+		"no certificates, told where":   {flags: []string{"--listen", "0.0.0.0:8443"}, address: "0.0.0.0", warned: true, loudly: true},
+		"with certificates":             {flags: withCertificates, address: "0.0.0.0"},
+		"with certificates, told where": {flags: append(withCertificates, "--listen", "127.0.0.1:1"), address: "127.0.0.1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, warning, err := bootstrapCommand(t, append([]string{"gateway", "policy.yaml"}, tt.flags...)...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := dig(t, out, "static_resources.listeners[0].address.socket_address.address"); got != tt.address {
+				t.Errorf("listens on %v, want %v", got, tt.address)
+			}
+			if got := strings.Contains(warning, "callers are unknown"); got != tt.warned {
+				t.Errorf("warning = %q, want one: %v", warning, tt.warned)
+			}
+			if got := strings.Contains(warning, "not this machine alone"); got != tt.loudly {
+				t.Errorf("warning = %q, want one of where it listens: %v", warning, tt.loudly)
+			}
+		})
 	}
 }
 

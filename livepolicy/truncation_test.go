@@ -68,7 +68,7 @@ func opens(whole, part []byte) (opens, isPolicy bool) {
 		return false, false
 	}
 	before, err := document.Parse("whole", whole)
-	return err == nil && slices.ContainsFunc(analysis.Compare(before, d).Changes, func(c analysis.Change) bool {
+	return err == nil && slices.ContainsFunc(analysis.Compare(before, d, analysis.Options{}).Changes, func(c analysis.Change) bool {
 		return c.New.Action == policy.Allow && c.Old.Action != policy.Allow
 	}), true
 }

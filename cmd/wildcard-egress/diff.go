@@ -1,20 +1,21 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"strings"
-	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy/analysis"
 )
 
-// diffJSON is a analysis.Comparison.
+// diffJSON is an analysis.Comparison.
 type diffJSON struct {
-	Changes    []changeJSON `json:"changes"`
-	Incomplete []string     `json:"incomplete"`
+	Settings []analysis.SettingChange `json:"settings"`
+	Changes  []changeJSON             `json:"changes"`
+	// Incomplete says of which requests there may be further changes.
+	Incomplete     []analysis.Undecided `json:"incomplete"`
+	MoreIncomplete int                  `json:"more_incomplete"` // not listed
 }
 
 type changeJSON struct {
@@ -28,14 +29,21 @@ type changeJSON struct {
 	New              decisionJSON `json:"new"`
 }
 
+// A comparison, with the reading of the files, ends in about diffLimit.
+const (
+	diffLimit = 9 * time.Second
+	leastDiff = 3 * time.Second // however long the reading took
+)
+
 func newDiffCommand() *cobra.Command {
 	var output outputFlag
 	c := &cobra.Command{
 		Use:   "diff OLD NEW",
-		Short: "Print which decisions two policies make differently",
+		Short: "Print what a change of a policy changes",
 		Long: `Print for which (host, principal, port) two policies decide differently: another
-decision, or another upstream port. Every host of both, every overlap of hosts,
-every principal and port of their rules is tried, and one that no rule lists:
+decision, another upstream port, or another on_revoke by another rule; and which
+settings differ. It is exact: for each host, the names of which it is the
+narrowest host are searched with automata, and so are principals.
 
   host "other"                 no host matches
   host "a and b"               what two globs both match
@@ -43,11 +51,13 @@ every principal and port of their rules is tried, and one that no rule lists:
   principal or port "unknown"  the client certificate or the mesh does not tell
   principal or port "other"    one that no rule lists
 
-Rules that only change their name or place change nothing.
+It ends after about 10 seconds. What it could not decide by then it names; the
+rest stands. Rules that only change their name or place change nothing.
 
 ` + exitStatuses,
 		Args: files("OLD", "NEW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			start := time.Now()
 			old, err := readPolicy(cmd, args[0])
 			if err != nil {
 				return err
@@ -56,9 +66,13 @@ Rules that only change their name or place change nothing.
 			if err != nil {
 				return err
 			}
-			comparison := analysis.Compare(old, changed)
+			bar := newProgress(cmd.ErrOrStderr(), "hosts compared")
+			comparison := analysis.Compare(old, changed, analysis.Options{
+				Limit: max(leastDiff, diffLimit-time.Since(start)), Progress: bar.show,
+			})
+			bar.clear()
 			err = output.print(cmd.OutOrStdout(), comparisonJSON(comparison), func(out io.Writer) { printComparison(out, comparison) })
-			if err == nil && len(comparison.Changes)+len(comparison.Incomplete) > 0 {
+			if err == nil && len(comparison.Settings)+len(comparison.Changes)+len(comparison.Undecided) > 0 {
 				return errNegative
 			}
 			return err
@@ -69,7 +83,10 @@ Rules that only change their name or place change nothing.
 }
 
 func comparisonJSON(c analysis.Comparison) diffJSON {
-	out := diffJSON{Changes: []changeJSON{}, Incomplete: append([]string{}, c.Incomplete...)}
+	out := diffJSON{
+		Settings: append([]analysis.SettingChange{}, c.Settings...), Changes: []changeJSON{},
+		Incomplete: append([]analysis.Undecided{}, c.Undecided...), MoreIncomplete: c.MoreUndecided,
+	}
 	for _, change := range c.Changes {
 		out.Changes = append(out.Changes, changeJSON{
 			Host: change.Host, Principal: change.Principal, Port: change.Port,
@@ -78,35 +95,4 @@ func comparisonJSON(c analysis.Comparison) diffJSON {
 		})
 	}
 	return out
-}
-
-// printComparison prints a line for each host and principal, with the ports
-// for which the change is the same.
-func printComparison(out io.Writer, c analysis.Comparison) {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	if len(c.Changes) > 0 {
-		fmt.Fprintln(table, "HOST\tPRINCIPAL\tPORT\tOLD\tNEW\tEXAMPLE")
-	}
-	printed := map[string]bool{}
-	for i := 0; i < len(c.Changes); {
-		first := c.Changes[i]
-		var ports []string
-		for ; i < len(c.Changes) && sameButPort(first, c.Changes[i]); i++ {
-			ports = append(ports, c.Changes[i].Port)
-		}
-		line := fmt.Sprintf("%s\t%s\t%s\t%s\t%s", first.Host, first.Principal, strings.Join(ports, ","), first.Old.Summary(), first.New.Summary())
-		if !printed[line] {
-			fmt.Fprintf(table, "%s\t%s\n", line, first.Example.ServerName)
-		}
-		printed[line] = true
-	}
-	table.Flush()
-	for _, host := range c.Incomplete {
-		fmt.Fprintf(out, "%s: overlaps with too many globs to try all combinations; there may be further changes\n", host)
-	}
-}
-
-func sameButPort(a, b analysis.Change) bool {
-	return a.Host == b.Host && a.Principal == b.Principal && a.Example.ServerName == b.Example.ServerName &&
-		a.Old.Summary() == b.Old.Summary() && a.New.Summary() == b.New.Summary()
 }

@@ -2,16 +2,17 @@ package analysis
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
 )
 
-// Change is a decision that two policies make differently: another action, or
-// another upstream port.
+// Change is a decision that two policies make differently: another action,
+// another upstream port, or, by a rule of another name, another on_revoke.
 type Change struct {
 	Host      string         // the narrowest host that matches, "a and b" where two overlap, "other" if none does
 	Principal string         // a principal of the rules, "any", "unknown" or "other"
@@ -20,12 +21,21 @@ type Change struct {
 	Old, New  policy.Decision
 }
 
+// Undecided is a question that could not be answered in the time there was.
+type Undecided struct {
+	Host      string `json:"host"`
+	Principal string `json:"principal"` // empty for all
+	Port      string `json:"port"`      // empty for all
+}
+
 // Comparison is the difference of two policies.
 type Comparison struct {
-	Changes []Change // in the order of hosts, principals and ports
-	// Incomplete has the hosts that overlap with too many globs to try all
-	// combinations; decisions about them may differ beyond Changes.
-	Incomplete []string
+	Settings []SettingChange
+	Changes  []Change // in the order of hosts, principals and ports
+	// Undecided says of which requests it is not known whether Changes has all;
+	// MoreUndecided counts those that are left out of it.
+	Undecided     []Undecided
+	MoreUndecided int
 }
 
 // The words of Change for what no rule lists.
@@ -35,139 +45,324 @@ const (
 	otherWord   = "other"
 )
 
-// Compare finds every host, principal and port for which two policies decide
-// differently. Each set of hosts that match names together is tried with an
-// example, and so are principals and ports, also those that are not listed.
-func Compare(old, new *document.Document) Comparison {
-	rules := slices.Concat(old.Rules, new.Rules)
-	index := newHostIndex(rules)
-	c := comparer{
-		old: policy.Compile(old), new: policy.Compile(new), rules: rules, index: index,
-		changed: changedHosts(index, rules, len(old.Rules)),
-		all:     old.Defaults.Mode != new.Defaults.Mode,
-		tried:   map[string]bool{}, principals: map[string][]labelled{}, budget: maxVisitsInAll,
-	}
-	c.compare(newExampleFinder(index))
-	return c.Comparison
+// Options bound and show a comparison.
+type Options struct {
+	Limit    time.Duration         // how long it may take; 0: as long as it takes
+	Progress func(done, hosts int) // if not nil, called now and then
 }
 
-// changedHosts returns the hosts whose rules differ in old, the first so many
-// rules, and new.
-func changedHosts(index *hostIndex, rules []document.Rule, old int) map[string]bool {
-	prints := make([]string, len(rules))
-	for i, r := range rules {
-		prints[i] = fmt.Sprintf("%q %v %v %v %q", r.Name, r.Action, r.Mode, r.Ports, r.Principals)
-	}
-	changed := map[string]bool{}
-	for host, with := range index.rules {
-		var before, after []string
-		for _, rule := range with {
-			if rule < old {
-				before = append(before, prints[rule])
-			} else {
-				after = append(after, prints[rule])
-			}
-		}
-		slices.Sort(before)
-		slices.Sort(after)
-		if !slices.Equal(before, after) {
-			changed[host] = true
-		}
-	}
-	return changed
+// Bounds of what a comparison holds.
+const (
+	maxChanges   = 100_000
+	maxUndecided = 1_000
+)
+
+// Compare finds which requests two policies decide differently, and which of
+// their settings differ. For every host, every principal (also one that no rule
+// lists, and none) and every port (likewise) it has a change if some request
+// with that host as the narrowest, that principal as the narrowest and that port
+// changes its action or its upstream port; it looks for one with automata, so
+// that it misses none.
+func Compare(old, new *document.Document, o Options) Comparison {
+	c := newComparer(old, new, o)
+	c.Settings = compareSettings(old, new)
+	c.compare()
+	return c.Comparison
 }
 
 type comparer struct {
 	Comparison
-	old, new   *policy.Policy
-	rules      []document.Rule
-	index      *hostIndex
-	changed    map[string]bool
-	all        bool                  // what no rule allows is decided differently
-	tried      map[string]bool       // sets of hosts
-	principals map[string][]labelled // by the principals that the rules list
-	budget     int                   // of all searches for principals
+	Options
+	containment
+	policies [2]*policy.Policy
+	rules    []sidedRule
+	index    *hostIndex      // of rules
+	near     *nearIndex      // of all hosts
+	touched  *nearIndex      // of changed hosts
+	changed  map[string]bool // hosts whose rules differ
+	outcomes map[outcome]bool
+	all      bool // what no rule allows is decided differently
+	cells    map[string][]cell
+	reported map[string]bool
+	labels   map[string]string      // of names
+	plains   map[string][]string    // by principal
+	globs    map[string][]glob.Glob // likewise
 }
 
-func (c *comparer) compare(finder *exampleFinder) {
+// sidedRule is an enforced rule of one of the policies, or what a policy does
+// where no rule matches.
+type sidedRule struct {
+	document.Rule
+	side      int // 0 is old, 1 is new
+	byDefault bool
+}
+
+func newComparer(old, new *document.Document, o Options) *comparer {
+	c := &comparer{
+		Options:  o,
+		policies: [2]*policy.Policy{policy.Compile(old), policy.Compile(new)},
+		all:      old.Defaults.Mode != new.Defaults.Mode,
+		cells:    map[string][]cell{},
+		reported: map[string]bool{}, labels: map[string]string{}, plains: map[string][]string{}, globs: map[string][]glob.Glob{},
+	}
+	c.deadline = time.Now().Add(time.Hour)
+	if o.Limit > 0 {
+		c.deadline = time.Now().Add(o.Limit)
+	}
+	var rules []document.Rule
+	for side, d := range []*document.Document{old, new} {
+		for _, r := range d.Rules {
+			if r.Mode == document.Enforce { // the others only report
+				rules = append(rules, r)
+				c.rules = append(c.rules, sidedRule{Rule: r, side: side})
+			}
+		}
+	}
+	c.index = newHostIndex(rules)
+	for side, d := range []*document.Document{old, new} {
+		if d.Defaults.Mode == document.ShadowMode {
+			c.rules = append(c.rules, sidedRule{Rule: document.Rule{Action: document.Allow, Ports: []uint16{shadowPort}, OnRevoke: d.Defaults.OnRevoke}, side: side, byDefault: true})
+		}
+	}
+	c.findChanged()
+	return c
+}
+
+// shadowPort is where the shadow default sends what no rule allows, when the
+// mesh does not tell the port.
+const shadowPort = 443
+
+// findChanged notes the hosts whose rules differ in the two policies.
+func (c *comparer) findChanged() {
+	prints := make([]string, len(c.rules))
+	c.outcomes = map[outcome]bool{}
+	for _, r := range c.rules {
+		if r.Action == document.Allow {
+			c.outcomes[r.outcome(0)] = true
+		}
+	}
+	for i, r := range c.rules {
+		prints[i] = fmt.Sprintf("%v %v %q", r.Action, r.Ports, slices.Sorted(slices.Values(r.Principals)))
+		if len(c.outcomes) > 1 { // then it matters which of several allow rules decides
+			prints[i] += fmt.Sprint(r.Name, r.OnRevoke)
+		}
+	}
+	c.changed = map[string]bool{}
+	var all, touched []document.Pattern
+	for host, with := range c.index.rules {
+		sides := [2]map[string]bool{{}, {}}
+		for _, rule := range with {
+			sides[c.rules[rule].side][prints[rule]] = true
+		}
+		all = append(all, c.index.patterns[host])
+		if !sameKeys(sides[0], sides[1]) {
+			c.changed[host] = true
+			touched = append(touched, c.index.patterns[host])
+		}
+	}
+	if len(c.index.globs) > 0 { // else no two hosts overlap without one being wider
+		c.near, c.touched = newNearIndex(all), newNearIndex(touched)
+	}
+}
+
+// outcome is in what two rules that allow a request can differ.
+type outcome struct {
+	port     uint16 // if the mesh does not tell it
+	onRevoke document.OnRevoke
+}
+
+func (r sidedRule) outcome(asked uint16) outcome {
+	if asked != 0 {
+		return outcome{asked, r.OnRevoke}
+	}
+	return outcome{r.Ports[0], r.OnRevoke}
+}
+
+func sameKeys(a, b map[string]bool) bool {
+	for key := range a {
+		if !b[key] {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+func (c *comparer) compare() {
 	hosts := make([]document.Pattern, 0, len(c.index.patterns))
 	for _, host := range c.index.patterns {
 		hosts = append(hosts, host)
 	}
 	slices.SortFunc(hosts, comparePatterns)
-	for _, host := range hosts {
-		if !c.concerned(finder, host) {
-			continue
+	for i, host := range hosts {
+		if c.Progress != nil {
+			c.Progress(i, len(hosts))
 		}
-		names, complete := finder.examples(host)
-		if !complete {
-			c.Incomplete = append(c.Incomplete, host.String())
-		}
-		for _, name := range names {
-			c.try(name)
+		if len(c.Changes) >= maxChanges || time.Now().After(c.deadline) {
+			c.undecided(Undecided{Host: host.String()})
+		} else if c.concerned(host) {
+			c.compareUnder(host)
 		}
 	}
 	if c.all {
-		c.try("any-other") // which not even "*" matches
+		c.compareName("any-other") // which not even "*" matches
 	}
+}
+
+func (c *comparer) undecided(u Undecided) {
+	if len(c.Undecided) == maxUndecided {
+		c.MoreUndecided++
+		return
+	}
+	c.Undecided = append(c.Undecided, u)
 }
 
 // concerned reports whether a change of rules can be about names of host.
-func (c *comparer) concerned(finder *exampleFinder, host document.Pattern) bool {
-	changed := func(other document.Pattern) bool { return c.changed[other.String()] }
-	if c.all || changed(host) || slices.ContainsFunc(c.index.covering(host), changed) {
-		return true
-	}
-	if host.Kind() == document.Exact {
+func (c *comparer) concerned(host document.Pattern) bool {
+	if len(c.changed) == 0 && !c.all {
 		return false
 	}
-	return slices.ContainsFunc(finder.globsNear(host), changed)
+	changed := func(other document.Pattern) bool { return c.changed[other.String()] }
+	covering := c.index.covering(host)
+	if c.all || slices.ContainsFunc(covering, changed) {
+		return true
+	}
+	near := c.overlapping(c.touched, host)
+	return len(near) > 0 && !c.settled(covering, near)
 }
 
-// try compares the decisions about one name for all principals and ports.
-func (c *comparer) try(name string) {
-	hosts := c.index.matching(name)
-	key := ""
-	var rules []document.Rule
-	for _, host := range hosts {
-		key += host.String() + " "
+// settled reports whether the hosts that cover others allow all that those do,
+// on both sides and with the same outcome, so that what changes there does not
+// matter. It is for policies of many globs that overlap.
+func (c *comparer) settled(covering, changed []document.Pattern) bool {
+	if len(c.outcomes) > 1 {
+		return false
+	}
+	var allowing [2][]*sidedRule
+	for _, host := range covering {
 		for _, rule := range c.index.rules[host.String()] {
-			rules = append(rules, c.rules[rule])
+			if r := &c.rules[rule]; r.Action == document.Allow {
+				allowing[r.side] = append(allowing[r.side], r)
+			}
 		}
 	}
-	if c.tried[key] {
-		return
-	}
-	c.tried[key] = true
-	for _, principal := range c.principalsOf(rules) {
-		for _, port := range portsOf(rules) {
-			r := policy.Request{ServerName: name, Principal: principal.value, Port: port.value}
-			before, after := c.old.Decide(r), c.new.Decide(r)
-			if before.Action != after.Action || before.Port != after.Port {
-				c.Changes = append(c.Changes, Change{
-					Host: c.label(hosts), Principal: principal.label, Port: port.label, Example: r, Old: before, New: after,
-				})
+	for _, host := range changed {
+		for _, rule := range c.index.rules[host.String()] {
+			narrow := &c.rules[rule]
+			includes := func(r *sidedRule) bool {
+				return portsCover(r.Ports, narrow.Ports) && listCovers(r.Principals, narrow.Principals)
 			}
+			if narrow.Action == document.Deny || !slices.ContainsFunc(allowing[0], includes) || !slices.ContainsFunc(allowing[1], includes) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// listCovers reports whether the callers that wide lists include those that
+// narrow lists, by their text; none are all.
+func listCovers(wide, narrow []string) bool {
+	if len(wide) == 0 || len(narrow) == 0 {
+		return len(wide) == 0
+	}
+	return !slices.ContainsFunc(narrow, func(p string) bool { return !slices.Contains(wide, p) })
+}
+
+// overlapping returns the patterns of an index that may match some names of
+// host, but neither all nor only names of it as far as their form tells.
+func (c *comparer) overlapping(x *nearIndex, host document.Pattern) []document.Pattern {
+	if x == nil || host.Kind() == document.Exact || host.Kind() == document.Any {
+		return nil
+	}
+	return slices.DeleteFunc(x.of(host), func(other document.Pattern) bool {
+		above := strings.HasSuffix("."+host.Domain(), "."+other.Domain())
+		below := strings.HasSuffix("."+other.Domain(), "."+host.Domain())
+		return other.Kind() == document.Wildcard && above || host.Kind() == document.Wildcard && below
+	})
+}
+
+// compareUnder compares the decisions about the names of which host is the
+// narrowest host.
+func (c *comparer) compareUnder(host document.Pattern) {
+	near := c.overlapping(c.near, host)
+	switch {
+	case host.Kind() == document.Exact:
+		c.compareName(host.String())
+	case host.Kind() != document.Glob && len(near) == 0:
+		c.compareName(c.fresh(host))
+	default:
+		q := question{comparer: c, host: host}
+		covering := c.index.covering(host)
+		for i, other := range append(covering, near...) {
+			for _, rule := range c.index.rules[other.String()] {
+				q.add(rule, other, i < len(covering))
+			}
+		}
+		q.addDefaults()
+		for _, cell := range q.cells() {
+			c.report(cell)
 		}
 	}
 }
 
-// label names the hosts that match a name together, but for those that are
-// there because a narrower one is.
-func (c *comparer) label(hosts []document.Pattern) string {
-	narrow := map[string]bool{}
-	for _, host := range hosts {
-		narrow[host.String()] = true
+// fresh returns a name that a wildcard or "*" matches and no narrower host.
+func (c *comparer) fresh(host document.Pattern) string {
+	domain := host.Domain()
+	if host.Kind() == document.Any {
+		domain = "any-other"
 	}
-	for _, host := range hosts {
-		for _, wider := range c.index.covering(host) {
-			if wider != host {
-				delete(narrow, wider.String())
-			}
+	for i := 0; ; i++ {
+		name := fmt.Sprintf("%s%s.%s", strings.Repeat("x", 1+i/36), string("0123456789abcdefghijklmnopqrstuvwxyz"[i%36]), domain)
+		if c.index.matching(name)[0] == host {
+			return name
 		}
 	}
-	if len(narrow) == 0 {
-		return otherWord
+}
+
+// cell is a kind of request that changes.
+type cell struct {
+	principal, port string // what stands for it
+	example         policy.Request
+}
+
+// compareName compares the decisions about one name. Names with the same rules
+// in the same order are compared once.
+func (c *comparer) compareName(name string) {
+	q := question{comparer: c, name: name}
+	var key strings.Builder
+	for _, host := range c.index.matching(name) {
+		for _, rule := range c.index.rules[host.String()] {
+			fmt.Fprintf(&key, "%d,", rule)
+			q.add(rule, host, true)
+		}
+		fmt.Fprintf(&key, "%d;", host.Specificity())
 	}
-	return strings.Join(slices.Sorted(maps.Keys(narrow)), " and ")
+	q.addDefaults()
+	cells, known := c.cells[key.String()]
+	if !known {
+		cells = q.cells()
+		c.cells[key.String()] = cells
+	}
+	for _, cell := range cells {
+		cell.example.ServerName = name
+		c.report(cell)
+	}
+}
+
+func (c *comparer) report(found cell) {
+	r := found.example
+	label, known := c.labels[r.ServerName]
+	if !known {
+		label = c.label(c.index.matching(r.ServerName))
+		c.labels[r.ServerName] = label
+	}
+	change := Change{
+		Host: label, Principal: found.principal, Port: found.port, Example: r,
+		Old: c.policies[0].Decide(r), New: c.policies[1].Decide(r),
+	}
+	key := fmt.Sprintf("%s %s %s %v %v %d %d %v", change.Host, change.Principal, change.Port, change.Old.Action, change.New.Action, change.Old.Port, change.New.Port, change.New.CloseOnRevoke)
+	if !c.reported[key] {
+		c.reported[key] = true
+		c.Changes = append(c.Changes, change)
+	}
 }

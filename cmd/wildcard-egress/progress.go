@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+)
+
+// progress shows on a terminal how far a command is, after a second.
+type progress struct {
+	out  io.Writer // nil: no terminal
+	what string
+	next time.Time
+	told bool
+}
+
+func newProgress(out io.Writer, what string) *progress {
+	p := &progress{what: what, next: time.Now().Add(time.Second)}
+	if file, ok := out.(*os.File); ok {
+		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+			p.out = out
+		}
+	}
+	return p
+}
+
+// show says that so many are done, five times a second at most.
+func (p *progress) show(done, of int) {
+	if now := time.Now(); p.out != nil && now.After(p.next) {
+		fmt.Fprintf(p.out, "\r%d of %d %s", done, of, p.what)
+		p.next, p.told = now.Add(time.Second/5), true
+	}
+}
+
+// clear removes what show wrote.
+func (p *progress) clear() {
+	if p.told {
+		fmt.Fprint(p.out, "\r\x1b[K")
+	}
+}

@@ -24,7 +24,7 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN make clean build
+RUN make build
 
 FROM proxy
 COPY --from=build /src/build/libwildcard_egress.so /usr/local/lib/wildcard-egress/

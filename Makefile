@@ -1,4 +1,4 @@
-# All that is built or fetched goes to build/; `make clean` removes it.
+# All that is built or fetched goes to build/; see clean and clean-all.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
@@ -6,13 +6,11 @@ SHELL := /bin/bash
 # The Envoy to run with: a supported version, or with ENVOY the path of a binary.
 ENVOY_VERSION ?= 1.40.0
 SUPPORTED_ENVOYS := 1.39.3 1.40.0
-REFUSING_ENVOY := 1.38.3
-FETCHED_ENVOY := $(CURDIR)/build/envoy-$(ENVOY_VERSION)/envoy
-CHOSEN_ENVOY := $(or $(ENVOY),$(FETCHED_ENVOY))
+ENVOYS := 1.38.3 $(SUPPORTED_ENVOYS)
+FETCHED_ENVOY := build/envoy-$(ENVOY_VERSION)/envoy
+CHOSEN_ENVOY := $(or $(ENVOY),$(CURDIR)/$(FETCHED_ENVOY))
 ENVOY_TO_FETCH := $(if $(ENVOY),,$(FETCHED_ENVOY))
 FUZZTIME ?= 30s
-# The end-to-end tests whose outcome the decision cache might change.
-DECIDING := Matrix|Decision|Policy|Shadow|Article|Name|Bytes|Refus
 UNLISTED ?= block
 IMAGE ?= wildcard-egress:dev
 
@@ -23,30 +21,40 @@ FAULTY_MODULE := build/fault/libwildcard_egress.so
 TAGS := netgo,osusergo
 COMMAND := build/wildcard-egress
 
-.PHONY: help build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
+# One way to compile, so that Go's cache has each dependency once: with these tags
+# packages without C are the same for all, with CGO_ENABLED=0 too. The module's
+# own are once more, for a shared library is other code.
+export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS)
+
+# What the machine lacks for the targets is said before anything else is done.
+# (In the image's build there is no testenv.)
+$(if $(shell [ ! -e testenv/needs ] || ENVOY='$(ENVOY)' ENVOY_VERSION='$(ENVOY_VERSION)' ENVOYS='$(ENVOYS)' testenv/needs $(MAKECMDGOALS) >&2 || echo no),$(error install that first))
+
+.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo; echo "build/ has $$(du -sh build 2>/dev/null | cut -f1 | grep . || echo 0) now, of it each Envoy 107 MB; make clean-all removes all that stays here."
 
 build: $(MODULE) $(COMMAND) ## build the Envoy module and the command line
 
 # The faulty one panics where a test tells it to.
 $(FAULTY_MODULE): TAGS := $(TAGS),fault
 $(MODULE) $(FAULTY_MODULE): $(SOURCES)
-	go build -buildmode=c-shared -trimpath -tags $(TAGS) -o $@ ./cmd/libwildcard_egress
+	go build -buildmode=c-shared -tags $(TAGS) -o $@ ./cmd/libwildcard_egress
 
 $(COMMAND): $(SOURCES)
-	CGO_ENABLED=0 go build -trimpath -buildvcs=auto -o $@ ./cmd/wildcard-egress
+	CGO_ENABLED=0 go build -buildvcs=auto -o $@ ./cmd/wildcard-egress
 
 envoy: $(ENVOY_TO_FETCH) ## get the chosen Envoy (ENVOY, ENVOY_VERSION) and print its path
 	@test -x '$(CHOSEN_ENVOY)' || { echo 'ENVOY=$(CHOSEN_ENVOY): not an executable file' >&2; exit 1; }
 	@echo '$(CHOSEN_ENVOY)'
 
-$(CURDIR)/build/envoy-%/envoy:
+build/envoy-%/envoy:
 	@testenv/envoys/get $* $@
 
 # exec, so that a signal to make's child reaches the program that has to clean up.
 run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine; ONCE=1 ends with 0 if all went as it must
-	CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/run ./run
+	CGO_ENABLED=0 go build -C testenv -o ../build/run ./run
 	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)'
 
 test: check test-unit test-e2e ## everything that CI runs
@@ -55,7 +63,7 @@ check: check-format check-abi ## format, linters (.golangci.yml), the walls betw
 	go tool -modfile=tools/go.mod golangci-lint run ./...
 	cd testenv && go tool -modfile=../tools/go.mod golangci-lint run ./...
 	go test -count=1 .
-	CGO_ENABLED=0 go test ./filter/... ./bootstrap/...
+	CGO_ENABLED=0 go build ./filter/... ./bootstrap/...
 
 check-abi: ## hold our declarations against Envoy's header (1.38) and source (1.39.1)
 	go -C testenv test -count=1 ./abi
@@ -67,23 +75,18 @@ check-format:
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "gofmt -w these: $$unformatted" >&2; exit 1; }
 
 # What has goroutines, or is called by several threads, runs with the race detector.
+RACING := envoy|filter|livepolicy
 test-unit: ## unit, property and fuzz-seed tests, race tests
-	go test -race ./envoy/... ./filter/... ./livepolicy/...
-	go test ./cmd/...
+	go test -race $$(go list ./... | grep -E '^wildcard-egress/($(RACING))(/|$$)')
+	go test $$(go list ./... | grep -vE '^wildcard-egress/($(RACING))(/|$$)')
 
-# Once more without the decision cache: every decision is Go's then.
-test-e2e: build $(FAULTY_MODULE) $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS) $(REFUSING_ENVOY)) ## end to end, in each supported Envoy
-	@for version in $(SUPPORTED_ENVOYS); do \
-		echo "end to end in Envoy $$version"; \
-		env -u ENVOY ENVOY_VERSION=$$version go -C testenv test -count=1 $$(go -C testenv list ./... | grep -v /testenv/image); \
-	done
-	@echo 'end to end without the decision cache'
-	env -u ENVOY TESTENV_DECISION_CACHE=0 go -C testenv test -count=1 -run '$(DECIDING)' ./e2e
+test-e2e: build $(FAULTY_MODULE) $(ENVOYS:%=build/envoy-%/envoy) ## end to end, in each supported Envoy; all run, also after a failure
+	@testenv/suite $(SUPPORTED_ENVOYS)
 
 test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS connections, 100,000 names
 	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go -C testenv test -count=1 -v -timeout 20m -run 'Silent|Distinct' ./e2e
 
-test-sanitizers: $(patsubst %,$(CURDIR)/build/envoy-%/envoy,$(SUPPORTED_ENVOYS)) ## race detector, address and thread sanitizers, in Envoy too
+test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and thread sanitizers, in Envoy too
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
 
 manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
@@ -92,7 +95,7 @@ manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or on a local base where there is no registry
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'
 
-test-image: image ## try the image in containers; starts Docker's daemon if there is none
+test-image: image ## try the image in containers
 	IMAGE='$(IMAGE)' go -C testenv test -count=1 ./image
 
 fuzz: ## fuzz every target for FUZZTIME each
@@ -102,15 +105,24 @@ fuzz: ## fuzz every target for FUZZTIME each
 
 # The short run writes build/benchmarks, the full one docs/benchmarks.md.
 bench: build $(ENVOY_TO_FETCH) ## what a connection costs, beside the old chain: 3 minutes; FULL=1: 30, to docs/
-	CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/bench ./bench
+	CGO_ENABLED=0 go build -C testenv -o ../build/bench ./bench
 	@ENVOY='$(CHOSEN_ENVOY)' exec build/bench $(if $(FULL),-full -out docs) $(BENCH)
 
 bench-guard: ## hold the hot path's allocations and instructions to the committed ones; UPDATE=1 writes them
-	@CGO_ENABLED=0 go build -C testenv -trimpath -o ../build/guard ./bench/guard
+	@CGO_ENABLED=0 go build -C testenv -o ../build/guard ./bench/guard
 	@build/guard $(if $(UPDATE),-update)
 
 bench-deps: ## install what the benchmarks can use (Debian): HAProxy, nginx, valgrind
 	apt-get install -y --no-install-recommends haproxy nginx libnginx-mod-stream valgrind
 
-clean: ## remove what was built and fetched
+docker: ## start Docker's daemon where none answers, and install it before (Debian, as root); image needs one
+	@testenv/image/dockerd
+
+clean: ## remove what was built; the fetched Envoys stay
+	find build -mindepth 1 -maxdepth 1 ! -name 'envoy-*' -exec rm -rf {} + 2>/dev/null || true
+
+clean-all: ## remove all of build/, Envoys too, and the images; says what else the tools keep
 	rm -rf build
+	@docker image rm -f '$(IMAGE)' wildcard-egress-base:local 2>/dev/null || true
+	@echo "Go's caches are shared with other projects: $$(du -sh "$$(go env GOCACHE)" "$$(go env GOMODCACHE)" 2>/dev/null | tr '\t\n' ' ;')"
+	@echo 'remove them with: go clean -cache -fuzzcache -modcache'

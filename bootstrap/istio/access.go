@@ -9,13 +9,9 @@ import (
 )
 
 func (r *renderer) namespace() object {
-	level := "restricted"
-	if r.Delivery == ByMount {
-		level = "baseline" // restricted has no image volumes
-	}
 	meta := r.meta(r.Namespace)
 	meta.Namespace = ""
-	meta.Labels["pod-security.kubernetes.io/enforce"] = level
+	meta.Labels["pod-security.kubernetes.io/enforce"] = "restricted"
 	return object{comment: "The gateway's own namespace: who may change things here decides what leaves the mesh.", value: &corev1.Namespace{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Namespace"},
 		ObjectMeta: meta,

@@ -12,10 +12,16 @@ import (
 	"wildcard-egress/bootstrap"
 )
 
+// envoyFilterPriority has ours applied after those of others, which have none:
+// where two merge into the same field, such as tcp_proxy's cluster, the last
+// one counts.
+const envoyFilterPriority = 100
+
 func (r *renderer) envoyFilter(about, name string, patches ...*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch) object {
 	spec := networkingv1alpha3.EnvoyFilter{
 		WorkloadSelector: &networkingv1alpha3.WorkloadSelector{Labels: r.selector()},
 		ConfigPatches:    patches,
+		Priority:         envoyFilterPriority,
 	}
 	return object{comment: about, value: &istiov1alpha3.EnvoyFilter{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "networking.istio.io/v1alpha3", Kind: "EnvoyFilter"},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"reflect"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -22,7 +21,7 @@ const Header = "# Rendered by wildcard-egress istio. Change the policy or the fl
 func (r *renderer) files(objects []object) ([]File, error) {
 	var files []File
 	for _, o := range objects {
-		name := strings.ToLower(reflect.TypeOf(o.value).Elem().Name()) + ".yaml"
+		name := kindOf(o) + ".yaml"
 		if len(files) == 0 || files[len(files)-1].Name != name {
 			files = append(files, File{Name: name, Content: []byte(Header)})
 		} else {
@@ -66,12 +65,13 @@ func comment(text string) []byte {
 	return b.Bytes()
 }
 
-// kustomization lists the files for kubectl apply -k.
+// kustomization lists the files for kubectl apply -k, which is to keep their order.
 func kustomization(files []File) (File, error) {
 	k := struct {
 		metav1.TypeMeta `json:",inline"`
-		Resources       []string `json:"resources"`
-	}{TypeMeta: metav1.TypeMeta{APIVersion: "kustomize.config.k8s.io/v1beta1", Kind: "Kustomization"}}
+		Resources       []string          `json:"resources"`
+		SortOptions     map[string]string `json:"sortOptions"`
+	}{SortOptions: map[string]string{"order": "fifo"}, TypeMeta: metav1.TypeMeta{APIVersion: "kustomize.config.k8s.io/v1beta1", Kind: "Kustomization"}}
 	for _, f := range files {
 		k.Resources = append(k.Resources, f.Name)
 	}

@@ -67,12 +67,13 @@ func (r *renderer) apiGateway() object {
 	}}
 }
 
-// tcpRoute leads nowhere, as the article's dummy.local does.
+// tcpRoute leads nowhere. Version v1 is new in Gateway API 1.6, whose module is
+// not out; its fields are those of v1alpha2.
 func (r *renderer) tcpRoute() object {
 	port, weight := gatewayv1.PortNumber(r.traffic.ports[0]), int32(0)
 	return object{comment: "A route that leads nowhere, so that istiod builds the listener: the EnvoyFilter replaces it, and\n" +
 		"without that all is refused.", value: &gatewayv1alpha2.TCPRoute{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "gateway.networking.k8s.io/v1alpha2", Kind: "TCPRoute"},
+		TypeMeta:   metav1.TypeMeta{APIVersion: "gateway.networking.k8s.io/v1", Kind: "TCPRoute"},
 		ObjectMeta: r.meta(r.Name),
 		Spec: gatewayv1alpha2.TCPRouteSpec{
 			CommonRouteSpec: gatewayv1.CommonRouteSpec{ParentRefs: []gatewayv1.ParentReference{{Name: gatewayv1.ObjectName(r.Name)}}},

@@ -5,6 +5,9 @@
 package istio
 
 import (
+	"fmt"
+	"slices"
+
 	"k8s.io/apimachinery/pkg/runtime"
 
 	"wildcard-egress/bootstrap"
@@ -22,7 +25,8 @@ type Manifests struct {
 	// Files are in the order in which they can be applied: one for each kind,
 	// and kustomization.yaml last.
 	Files []File
-	// Notes tell what Istio can not say as the policy has it, a sentence each.
+	// Notes tell what Istio can not say as the policy has it, what the options
+	// leave open and what is near a limit, a sentence each.
 	Notes []string
 }
 
@@ -50,15 +54,32 @@ func Render(p Policy, o Options) (Manifests, error) {
 	p.Text = document.WithEndMark(p.Text)
 	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network}}
 	var err error
-	if r.traffic, err = trafficOf(p.Document); err != nil {
+	if r.traffic, err = trafficOf(p.Document, o.Cover); err != nil {
 		return Manifests{}, err
 	}
 	objects, err := r.objects()
 	if err != nil {
 		return Manifests{}, err
 	}
+	sizes, err := checkSizes(objects)
+	if err != nil {
+		return Manifests{}, err
+	}
 	files, err := r.files(objects)
-	return Manifests{Files: files, Notes: r.traffic.notes}, err
+	return Manifests{Files: files, Notes: slices.Concat(r.traffic.notes, r.openNotes(), sizes)}, err
+}
+
+// openNotes tell what the options leave open.
+func (r *renderer) openNotes() (notes []string) {
+	for _, part := range r.Without {
+		notes = append(notes, fmt.Sprintf("without %s: %s", part, leavable[part]))
+	}
+	for _, d := range r.AllowEgress {
+		if d.open() && !r.leaves("networkpolicy") {
+			notes = append(notes, fmt.Sprintf("--allow-egress %s is a way round the gateway", d))
+		}
+	}
+	return notes
 }
 
 type renderer struct {
@@ -82,11 +103,15 @@ func (r *renderer) objects() ([]object, error) {
 	if err != nil {
 		return nil, err
 	}
+	// What locks the applications in comes last: kubectl applies in this order,
+	// and nobody is to be cut off while the way through the gateway is not there.
 	objects := []object{r.namespace(), r.serviceAccount(), r.role(), r.roleBinding()}
 	objects = append(objects, policyObjects...)
 	objects = append(objects, r.service(), deployment, r.autoscaler(), r.disruptionBudget())
 	objects = append(objects, listener...)
-	objects = append(objects, r.serviceEntry(), r.destinationRule(), r.virtualService(), r.telemetry())
+	objects = append(objects, r.telemetry())
+	objects = append(objects, r.routeObjects()...)
 	objects = append(objects, r.sidecars()...)
-	return append(objects, r.networkPolicies()...), nil
+	objects = append(objects, r.networkPolicies()...)
+	return slices.DeleteFunc(objects, func(o object) bool { return r.leaves(partOf(o)) }), nil
 }

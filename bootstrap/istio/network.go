@@ -1,10 +1,8 @@
 package istio
 
 import (
-	corev1 "k8s.io/api/core/v1"
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 const namespaceLabel = "kubernetes.io/metadata.name" // set by Kubernetes itself
@@ -29,40 +27,43 @@ func (r *renderer) gatewayNetwork() object {
 	for _, n := range r.AppNamespaces {
 		apps = append(apps, namespacePeer(n))
 	}
-	return r.networkPolicy(
+	meta := r.meta(r.Name)
+	return networkPolicy(
 		"Into the gateway: the applications' namespaces, and who reads metrics. Out of it: the policy's ports at\n"+
-			"addresses that the guard leaves, DNS, istiod. Add what else the proxy talks to, such as a collector\n"+
-			"of traces.",
-		r.Name, r.Namespace, metav1.LabelSelector{MatchLabels: r.selector()},
+			"addresses that the guard leaves, DNS, istiod. For more, such as a collector of traces: --gateway-allow-egress.",
+		meta, metav1.LabelSelector{MatchLabels: r.selector()},
 		[]networkv1.NetworkPolicyIngressRule{
 			{From: apps, Ports: []networkv1.NetworkPolicyPort{tcp(r.Port)}},
 			{Ports: []networkv1.NetworkPolicyPort{tcp(15020), tcp(15021), tcp(15090)}},
 		},
-		[]networkv1.NetworkPolicyEgressRule{{To: r.reachableAddresses(), Ports: out}, dnsRule(), r.istiodRule()},
+		append([]networkv1.NetworkPolicyEgressRule{{To: r.reachableAddresses(), Ports: out}, dnsRule(), r.istiodRule()},
+			rulesOf(r.GatewayAllowEgress)...),
 	)
 }
 
 // appNetwork leaves a namespace's pods one way out of the mesh.
 func (r *renderer) appNetwork(namespace string) object {
-	gateway := namespacePeer(r.Namespace)
-	gateway.PodSelector = &metav1.LabelSelector{MatchLabels: r.selector()}
-	return r.networkPolicy(
-		"Out of these pods: the gateway, DNS, istiod, each other; nothing else, UDP 443 (QUIC) included, so that\n"+
-			"clients fall back to TCP. Add the namespaces in the cluster that they need.",
-		r.Name+"-only", namespace, metav1.LabelSelector{},
-		nil,
-		[]networkv1.NetworkPolicyEgressRule{
+	about := "Out of these pods: whatever runs in the cluster, and DNS. Outside of it there is the gateway alone; UDP 443\n" +
+		"(QUIC) is closed, so that clients fall back to TCP. For more: --allow-egress; for less: --strict-network."
+	rules := []networkv1.NetworkPolicyEgressRule{
+		{To: []networkv1.NetworkPolicyPeer{{NamespaceSelector: &metav1.LabelSelector{}}}}, dnsRule(),
+	}
+	if r.StrictNetwork {
+		about = "Out of these pods: the gateway, DNS, istiod, each other; nothing else, UDP 443 (QUIC) included, so that\n" +
+			"clients fall back to TCP. For more: --allow-egress."
+		gateway := namespacePeer(r.Namespace)
+		gateway.PodSelector = &metav1.LabelSelector{MatchLabels: r.selector()}
+		rules = []networkv1.NetworkPolicyEgressRule{
 			{To: []networkv1.NetworkPolicyPeer{gateway}, Ports: []networkv1.NetworkPolicyPort{tcp(r.Port)}},
 			dnsRule(), r.istiodRule(),
 			{To: []networkv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}},
-		},
-	)
+		}
+	}
+	return networkPolicy(about, r.appMeta(namespace), metav1.LabelSelector{}, nil, append(rules, rulesOf(r.AllowEgress)...))
 }
 
-func (r *renderer) networkPolicy(about, name, namespace string, pods metav1.LabelSelector,
+func networkPolicy(about string, meta metav1.ObjectMeta, pods metav1.LabelSelector,
 	in []networkv1.NetworkPolicyIngressRule, out []networkv1.NetworkPolicyEgressRule) object {
-	meta := r.meta(name)
-	meta.Namespace = namespace
 	types := []networkv1.PolicyType{networkv1.PolicyTypeEgress}
 	if in != nil {
 		types = append(types, networkv1.PolicyTypeIngress)
@@ -87,13 +88,20 @@ func (r *renderer) reachableAddresses() []networkv1.NetworkPolicyPeer {
 	return peers
 }
 
+// dnsRule has the places where clusters keep their resolvers. The addresses are
+// link-local and mean nothing outside of a node; no other port is open there: at
+// 169.254.169.254 a cloud has its metadata, too.
 func dnsRule() networkv1.NetworkPolicyEgressRule {
-	udp, port := corev1.ProtocolUDP, intstr.FromInt32(53)
-	server := namespacePeer("kube-system")
-	server.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}}
+	kube := namespacePeer("kube-system")
+	kube.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"k8s-app": "kube-dns"}} // CoreDNS has it, too
 	return networkv1.NetworkPolicyEgressRule{
-		To:    []networkv1.NetworkPolicyPeer{server},
-		Ports: []networkv1.NetworkPolicyPort{{Protocol: &udp, Port: &port}, tcp(53)},
+		To: []networkv1.NetworkPolicyPeer{
+			kube,
+			namespacePeer("openshift-dns"),
+			{IPBlock: &networkv1.IPBlock{CIDR: "169.254.20.10/32"}},   // NodeLocal DNSCache
+			{IPBlock: &networkv1.IPBlock{CIDR: "169.254.169.254/32"}}, // GKE Cloud DNS
+		},
+		Ports: []networkv1.NetworkPolicyPort{udp(53), tcp(53), udp(5353), tcp(5353)}, // OpenShift's pods have 5353
 	}
 }
 
@@ -110,9 +118,4 @@ func namespacePeer(name string) networkv1.NetworkPolicyPeer {
 	return networkv1.NetworkPolicyPeer{
 		NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{namespaceLabel: name}},
 	}
-}
-
-func tcp(port uint16) networkv1.NetworkPolicyPort {
-	protocol, number := corev1.ProtocolTCP, intstr.FromInt32(int32(port))
-	return networkv1.NetworkPolicyPort{Protocol: &protocol, Port: &number}
 }

@@ -1,15 +1,9 @@
 package istio
 
 import (
-	"errors"
-	"fmt"
 	"net/netip"
-	"slices"
-	"strings"
 
-	"github.com/distribution/reference"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/validation"
 
 	"wildcard-egress/bootstrap"
 )
@@ -30,6 +24,18 @@ type Options struct {
 	PolicyBy       PolicyBy
 	API            API
 	Delivery       Delivery
+	// Cover is how wide the hosts are that Istio is told.
+	Cover Cover
+	// Without has the parts that are left out.
+	Without []Part
+	// StrictNetwork leaves the applications' pods the gateway, DNS, istiod and
+	// each other, and not the rest of the cluster.
+	StrictNetwork bool
+	// AllowEgress and GatewayAllowEgress are further destinations, of the
+	// applications' pods and of the gateway's.
+	AllowEgress, GatewayAllowEgress []Destination
+	// IPv6 is for a cluster whose pods have no IPv4 addresses, or both.
+	IPv6 bool
 	// NoEnvoyFilter puts the listener into the bootstrap of the gateway, for
 	// clusters that forbid EnvoyFilter.
 	NoEnvoyFilter bool
@@ -43,6 +49,18 @@ type PolicyBy string
 const (
 	ByConfigMap PolicyBy = "configmap" // a mounted file, which the module watches
 	ByECDS      PolicyBy = "ecds"      // an EnvoyFilter of its own, by xDS
+)
+
+// Cover is how wide the hosts are that the sidecars send to the gateway, which
+// decides on each connection in any case. Each host is a filter chain for each
+// port in every sidecar.
+type Cover string
+
+// The covers.
+const (
+	CoverHost     Cover = "host"      // as narrow as Istio can say
+	CoverDomain   Cover = "domain"    // all names below the registrable domain, and that itself if it is listed
+	CoverTopLevel Cover = "top-level" // all names below the last label
 )
 
 // API is what describes the gateway's listener to Istio.
@@ -63,12 +81,13 @@ const (
 	ByMount Delivery = "mount" // Image is mounted into Istio's own proxy image
 )
 
-// DefaultOptions are those of the article "Routing egress traffic to wildcard
-// destinations" (istio.io, 2023), for applications in the namespace default.
+// DefaultOptions are for applications in the namespace default. The names are
+// not those of the article "Routing egress traffic to wildcard destinations"
+// (istio.io, 2023), so that both can stand side by side.
 func DefaultOptions() Options {
 	return Options{
-		Name:           "egressgateway",
-		Namespace:      "istio-egress",
+		Name:           "wildcard-egress",
+		Namespace:      "wildcard-egress",
 		AppNamespaces:  []string{"default"},
 		IstioNamespace: "istio-system",
 		ClusterDomain:  "cluster.local",
@@ -77,6 +96,7 @@ func DefaultOptions() Options {
 		Replicas:       2,
 		MaxReplicas:    10,
 		Port:           8443,
+		Cover:          CoverHost,
 		PolicyBy:       ByConfigMap,
 		API:            IstioAPI,
 		Delivery:       InImage,
@@ -84,77 +104,11 @@ func DefaultOptions() Options {
 	}
 }
 
-// Validate returns all mistakes, each beginning with the flag of the command
-// line that sets it. Names are checked by the rules of Kubernetes.
-func (o Options) Validate() error {
-	var faults []error
-	fault := func(flag, value string, problems ...string) {
-		if len(problems) > 0 {
-			faults = append(faults, fmt.Errorf("--%s %q: %s", flag, value, strings.Join(problems, "; ")))
-		}
-	}
-	fault("name", o.Name, validation.IsDNS1035Label(o.Name)...)
-	fault("namespace", o.Namespace, validation.IsDNS1123Label(o.Namespace)...)
-	fault("istio-namespace", o.IstioNamespace, validation.IsDNS1123Label(o.IstioNamespace)...)
-	fault("cluster-domain", o.ClusterDomain, validation.IsDNS1123Subdomain(o.ClusterDomain)...)
-	if len(o.AppNamespaces) == 0 {
-		fault("app-namespace", "", "name at least one namespace whose pods use the gateway")
-	}
-	for i, n := range o.AppNamespaces {
-		fault("app-namespace", n, validation.IsDNS1123Label(n)...)
-		switch {
-		case n == o.Namespace:
-			fault("app-namespace", n, "that is the gateway's own: it has rules of its own")
-		case slices.Contains(o.AppNamespaces[:i], n):
-			fault("app-namespace", n, "named twice")
-		}
-	}
-	if len(o.Namespace)+len(o.Name) >= validation.LabelValueMaxLength {
-		fault("name", o.Name, fmt.Sprintf("with the namespace it is longer than %d bytes", validation.LabelValueMaxLength-1))
-	}
-	fault("revision", o.Revision, validation.IsValidLabelValue(o.Revision)...)
-	if _, err := reference.ParseNormalizedNamed(o.Image); err != nil {
-		fault("image", o.Image, err.Error())
-	}
-	if o.PolicyEditors == "" || strings.ContainsAny(o.PolicyEditors, "\r\n") {
-		fault("policy-editors", o.PolicyEditors, "want the name of a group")
-	}
-	return errors.Join(append(faults, append(o.choiceFaults(), o.Network.Validate())...)...)
-}
-
-// choiceFaults are the mistakes in numbers and in what does not go together.
-func (o Options) choiceFaults() []error {
-	var faults []error
-	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }
-	switch {
-	case o.Replicas < 1:
-		fault("--replicas %d: want 1 or more", o.Replicas)
-	case o.MaxReplicas < o.Replicas:
-		fault("--max-replicas %d: want --replicas (%d) or more", o.MaxReplicas, o.Replicas)
-	}
-	if o.Port < 1024 || o.Port >= 15000 && o.Port < 15100 {
-		fault("--port %d: want 1024 or more, and not one of Istio's own (15000 to 15099)", o.Port)
-	}
-	if o.PolicyBy != ByConfigMap && o.PolicyBy != ByECDS {
-		fault("--policy-by %q: want configmap or ecds", o.PolicyBy)
-	}
-	if o.API != IstioAPI && o.API != GatewayAPI {
-		fault("--api %q: want istio or gateway", o.API)
-	}
-	if o.Delivery != InImage && o.Delivery != ByMount {
-		fault("--delivery %q: want image or mount", o.Delivery)
-	}
-	if o.NoEnvoyFilter && o.PolicyBy == ByECDS {
-		fault("--no-envoyfilter: --policy-by ecds is an EnvoyFilter; use configmap")
-	}
-	if o.NoEnvoyFilter && o.API == GatewayAPI {
-		fault("--no-envoyfilter: the listener is in the bootstrap then, --api gateway has no part in it")
-	}
-	return faults
-}
-
 // listen is the gateway's listener, as istiod makes it of a Gateway.
 func (o Options) listen() netip.AddrPort {
+	if o.IPv6 {
+		return netip.AddrPortFrom(netip.IPv6Unspecified(), o.Port)
+	}
 	return netip.AddrPortFrom(netip.IPv4Unspecified(), o.Port)
 }
 
@@ -172,6 +126,14 @@ func (o Options) selector() map[string]string {
 
 func (o Options) meta(name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Name: name, Namespace: o.Namespace, Labels: o.selector()}
+}
+
+// appMeta is of an object in an application's namespace: its name is the
+// gateway's full one, so that several gateways get along there.
+func (o Options) appMeta(namespace string) metav1.ObjectMeta {
+	meta := o.meta(o.Name + "." + o.Namespace)
+	meta.Namespace = namespace
+	return meta
 }
 
 func (o Options) policyName() string { return o.Name + "-policy" }

@@ -20,16 +20,9 @@ const (
 	policyFile = "policy.yaml"
 )
 
-// maxPolicyBytes keeps an object with the policy below etcd's 1.5 MiB and a
-// ConfigMap below its own limit, 1 MiB.
-const maxPolicyBytes = 1_000_000
-
 // policyObjects returns what holds the policy and, with NoEnvoyFilter, the
 // listener. With ECDS the policy is among the EnvoyFilters.
 func (r *renderer) policyObjects() ([]object, error) {
-	if len(r.policy.Text) > maxPolicyBytes {
-		return nil, fmt.Errorf("the policy has %d bytes; an object of Kubernetes holds %d", len(r.policy.Text), maxPolicyBytes)
-	}
 	if !utf8.Valid(r.policy.Text) {
 		return nil, fmt.Errorf("the policy is not UTF-8 text; an object of Kubernetes can not hold it")
 	}

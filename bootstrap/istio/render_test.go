@@ -50,12 +50,28 @@ func render(t *testing.T, text string, with func(*istio.Options)) istio.Manifest
 	return m
 }
 
+func destination(text string) istio.Destination {
+	d, err := istio.ParseDestination(text)
+	if err != nil {
+		panic(err)
+	}
+	return d
+}
+
 // variants change the options one by one.
 var variants = map[string]func(*istio.Options){
 	"ecds":           func(o *istio.Options) { o.PolicyBy = istio.ByECDS },
 	"gateway_api":    func(o *istio.Options) { o.API = istio.GatewayAPI },
 	"mount":          func(o *istio.Options) { o.Delivery = istio.ByMount },
 	"no_envoyfilter": func(o *istio.Options) { o.NoEnvoyFilter = true },
+	"strict": func(o *istio.Options) {
+		o.StrictNetwork = true
+		o.AllowEgress = []istio.Destination{destination("monitoring:4317"), destination("[fd00::/8]:53/udp"), destination("10.20.0.0/16")}
+		o.GatewayAllowEgress = []istio.Destination{destination("tracing")}
+	},
+	"without": func(o *istio.Options) {
+		o.Without = []istio.Part{"namespace", "role", "horizontalpodautoscaler", "poddisruptionbudget", "telemetry", "sidecar", "networkpolicy"}
+	},
 	"names": func(o *istio.Options) {
 		o.Name, o.Namespace, o.IstioNamespace, o.ClusterDomain = "out", "egress", "mesh", "corp.example"
 		o.AppNamespaces = []string{"payments", "shop"}

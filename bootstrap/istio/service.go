@@ -2,11 +2,13 @@ package istio
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
@@ -21,15 +23,17 @@ func (r *renderer) service() object {
 			Port: int32(p), TargetPort: intstr.FromInt32(int32(r.Port)),
 		})
 	}
+	meta := r.meta(r.Name)
+	meta.Annotations = map[string]string{"networking.istio.io/exportTo": strings.Join(r.exportTo(), ",")}
 	return object{comment: "Where the sidecars find the gateway: a port for each of the policy, all to the one listener.", value: &corev1.Service{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
-		ObjectMeta: r.meta(r.Name),
+		ObjectMeta: meta,
 		Spec:       corev1.ServiceSpec{Type: corev1.ServiceTypeClusterIP, Selector: r.selector(), Ports: ports},
 	}}
 }
 
 func (r *renderer) autoscaler() object {
-	cpu, quiet := int32(70), int32(drainTime/time.Second)
+	cpu, quiet := resource.MustParse("1400m"), int32(drainTime/time.Second) // 70 % of the two workers
 	return object{comment: "As many pods as the CPU needs. It takes pods away slowly: connections are long.", value: &autoscalingv2.HorizontalPodAutoscaler{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "autoscaling/v2", Kind: "HorizontalPodAutoscaler"},
 		ObjectMeta: r.meta(r.Name),
@@ -40,7 +44,7 @@ func (r *renderer) autoscaler() object {
 			Metrics: []autoscalingv2.MetricSpec{{
 				Type: autoscalingv2.ResourceMetricSourceType,
 				Resource: &autoscalingv2.ResourceMetricSource{Name: "cpu", Target: autoscalingv2.MetricTarget{
-					Type: autoscalingv2.UtilizationMetricType, AverageUtilization: &cpu,
+					Type: autoscalingv2.AverageValueMetricType, AverageValue: &cpu,
 				}},
 			}},
 			Behavior: &autoscalingv2.HorizontalPodAutoscalerBehavior{

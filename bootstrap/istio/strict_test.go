@@ -3,7 +3,6 @@ package istio_test
 import (
 	"bytes"
 	"encoding/json"
-	"strings"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -33,25 +32,25 @@ import (
 
 // kinds has an empty object of each kind: of Istio's, the spec.
 var kinds = map[string]func() any{
-	"v1/Namespace":                                func() any { return &corev1.Namespace{} },
-	"v1/ServiceAccount":                           func() any { return &corev1.ServiceAccount{} },
-	"v1/ConfigMap":                                func() any { return &corev1.ConfigMap{} },
-	"v1/Service":                                  func() any { return &corev1.Service{} },
-	"rbac.authorization.k8s.io/v1/Role":           func() any { return &rbacv1.Role{} },
-	"rbac.authorization.k8s.io/v1/RoleBinding":    func() any { return &rbacv1.RoleBinding{} },
-	"apps/v1/Deployment":                          func() any { return &appsv1.Deployment{} },
-	"autoscaling/v2/HorizontalPodAutoscaler":      func() any { return &autoscalingv2.HorizontalPodAutoscaler{} },
-	"policy/v1/PodDisruptionBudget":               func() any { return &policyv1.PodDisruptionBudget{} },
-	"networking.k8s.io/v1/NetworkPolicy":          func() any { return &networkv1.NetworkPolicy{} },
-	"gateway.networking.k8s.io/v1/Gateway":        func() any { return &gatewayv1.Gateway{} },
-	"gateway.networking.k8s.io/v1alpha2/TCPRoute": func() any { return &gatewayv1alpha2.TCPRoute{} },
-	"networking.istio.io/v1/Gateway":              func() any { return &networkingv1alpha3.Gateway{} },
-	"networking.istio.io/v1/ServiceEntry":         func() any { return &networkingv1alpha3.ServiceEntry{} },
-	"networking.istio.io/v1/DestinationRule":      func() any { return &networkingv1alpha3.DestinationRule{} },
-	"networking.istio.io/v1/VirtualService":       func() any { return &networkingv1alpha3.VirtualService{} },
-	"networking.istio.io/v1/Sidecar":              func() any { return &networkingv1alpha3.Sidecar{} },
-	"networking.istio.io/v1alpha3/EnvoyFilter":    func() any { return &networkingv1alpha3.EnvoyFilter{} },
-	"telemetry.istio.io/v1/Telemetry":             func() any { return &telemetryv1alpha1.Telemetry{} },
+	"v1/Namespace":                             func() any { return &corev1.Namespace{} },
+	"v1/ServiceAccount":                        func() any { return &corev1.ServiceAccount{} },
+	"v1/ConfigMap":                             func() any { return &corev1.ConfigMap{} },
+	"v1/Service":                               func() any { return &corev1.Service{} },
+	"rbac.authorization.k8s.io/v1/Role":        func() any { return &rbacv1.Role{} },
+	"rbac.authorization.k8s.io/v1/RoleBinding": func() any { return &rbacv1.RoleBinding{} },
+	"apps/v1/Deployment":                       func() any { return &appsv1.Deployment{} },
+	"autoscaling/v2/HorizontalPodAutoscaler":   func() any { return &autoscalingv2.HorizontalPodAutoscaler{} },
+	"policy/v1/PodDisruptionBudget":            func() any { return &policyv1.PodDisruptionBudget{} },
+	"networking.k8s.io/v1/NetworkPolicy":       func() any { return &networkv1.NetworkPolicy{} },
+	"gateway.networking.k8s.io/v1/Gateway":     func() any { return &gatewayv1.Gateway{} },
+	"gateway.networking.k8s.io/v1/TCPRoute":    func() any { return &gatewayv1alpha2.TCPRoute{} },
+	"networking.istio.io/v1/Gateway":           func() any { return &networkingv1alpha3.Gateway{} },
+	"networking.istio.io/v1/ServiceEntry":      func() any { return &networkingv1alpha3.ServiceEntry{} },
+	"networking.istio.io/v1/DestinationRule":   func() any { return &networkingv1alpha3.DestinationRule{} },
+	"networking.istio.io/v1/VirtualService":    func() any { return &networkingv1alpha3.VirtualService{} },
+	"networking.istio.io/v1/Sidecar":           func() any { return &networkingv1alpha3.Sidecar{} },
+	"networking.istio.io/v1alpha3/EnvoyFilter": func() any { return &networkingv1alpha3.EnvoyFilter{} },
+	"telemetry.istio.io/v1/Telemetry":          func() any { return &telemetryv1alpha1.Telemetry{} },
 }
 
 // written is an object as it was written.
@@ -96,15 +95,18 @@ func decode(t *testing.T, text []byte) (kind string, value any) {
 	return kind, spec
 }
 
-func decodeOne(t *testing.T, m istio.Manifests, kind string, into proto.Message) {
+// specs returns the specs of all objects of a type.
+func specs[T any](t *testing.T, m istio.Manifests) []T {
 	t.Helper()
+	var found []T
 	for _, text := range documents(t, m) {
-		if name, value := decode(t, text); strings.HasSuffix(name, "/"+kind) {
-			proto.Merge(into, value.(proto.Message))
-			return
+		if _, value := decode(t, text); value != nil {
+			if spec, ok := value.(T); ok {
+				found = append(found, spec)
+			}
 		}
 	}
-	t.Fatalf("no %s", kind)
+	return found
 }
 
 func TestEveryObjectIsReadStrictly(t *testing.T) {

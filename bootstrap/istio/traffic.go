@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/net/publicsuffix"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"wildcard-egress/filter/policy"
@@ -23,7 +24,7 @@ type traffic struct {
 // the default mode shadow those of all allow rules, so that they are reported.
 // Every host goes to the gateway by every port: what is listed in the mesh and
 // not sent to the gateway would go past it.
-func trafficOf(d *document.Document) (traffic, error) {
+func trafficOf(d *document.Document, cover Cover) (traffic, error) {
 	var t traffic
 	shadow := d.Defaults.Mode == document.ShadowMode
 	for _, rule := range d.Rules {
@@ -41,7 +42,11 @@ func trafficOf(d *document.Document) (traffic, error) {
 	}
 	slices.Sort(t.ports)
 	t.ports = slices.Compact(t.ports)
+	for i, host := range t.hosts {
+		t.hosts[i] = widened(host, cover)
+	}
 	t.hosts = uncovered(t.hosts)
+	t.noteHosts(cover)
 	if len(t.hosts) == 0 {
 		return traffic{}, errors.New("the policy has no enforced allow rule with a host that Istio can route; " +
 			`list a name or a wildcard with a domain, such as "*.example.com"`)
@@ -62,6 +67,46 @@ func (t *traffic) add(rule string, p document.Pattern) {
 		t.note("rule %s: %q: Istio can say no narrower than %q; the gateway decides", rule, p, cover)
 	}
 	t.hosts = append(t.hosts, cover)
+}
+
+// manyHosts is where the sidecars begin to feel the filter chains: see
+// docs/istio.md, "Many hosts".
+const manyHosts = 1000
+
+func (t *traffic) noteHosts(cover Cover) {
+	if chains := len(t.hosts) * len(t.ports); chains > manyHosts && cover != CoverTopLevel {
+		t.note("%d hosts and %d ports are %d filter chains in every sidecar: --cover domain or top-level has fewer, and leaves "+
+			"all of the checking to the gateway", len(t.hosts), len(t.ports), chains)
+	}
+	for _, port := range t.ports {
+		if name, ok := plainPorts[port]; ok {
+			t.note("port %d: services of the mesh use it for %s; where one does, the sidecars' listener is that one's, and the "+
+				"policy's hosts can not be reached on it", port, name)
+		}
+	}
+}
+
+// plainPorts are often those of services without TLS.
+var plainPorts = map[uint16]string{80: "HTTP", 8080: "HTTP", 3306: "MySQL", 5432: "PostgreSQL", 6379: "Redis", 27017: "MongoDB"}
+
+// widened returns a host at least as wide as host. Istio refuses nothing but
+// "*": the gateway decides what is in the host and not in the policy.
+func widened(host string, cover Cover) string {
+	domain, wild := strings.CutPrefix(host, "*.")
+	switch cover {
+	case CoverDomain:
+		registrable, err := publicsuffix.EffectiveTLDPlusOne(domain)
+		switch {
+		case err != nil || registrable == domain && !wild:
+			return host
+		default:
+			return "*." + registrable
+		}
+	case CoverTopLevel:
+		return "*." + domain[strings.LastIndexByte(domain, '.')+1:]
+	default:
+		return host
+	}
 }
 
 func (t *traffic) note(format string, args ...any) {

@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"time"
@@ -38,6 +39,7 @@ func (r *renderer) deployment() (object, error) {
 	}
 	labels := r.selector()
 	labels["sidecar.istio.io/inject"] = "true"
+	labels["app"], labels["version"] = r.Name, "v1" // Istio's own names for what metrics and Kiali show
 	if r.Revision != "" {
 		labels["istio.io/rev"] = r.Revision
 	}
@@ -56,11 +58,16 @@ func (r *renderer) deployment() (object, error) {
 		Containers: []corev1.Container{r.container()},
 		Volumes:    r.volumes(),
 	}
+	var replicas *int32 // the HorizontalPodAutoscaler's
+	if r.leaves("horizontalpodautoscaler") {
+		replicas = &r.Replicas
+	}
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
 	return object{comment: "The gateway's pods: Istio injects the rest of the proxy. The HorizontalPodAutoscaler says how many.", value: &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: r.meta(r.Name),
 		Spec: appsv1.DeploymentSpec{
+			Replicas: replicas,
 			Selector: &metav1.LabelSelector{MatchLabels: r.selector()},
 			Strategy: appsv1.DeploymentStrategy{
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
@@ -80,7 +87,8 @@ func (r *renderer) podAnnotations() (map[string]string, error) {
 	config, err := protojson.Marshal(&meshv1alpha1.ProxyConfig{
 		ProxyStatsMatcher: &meshv1alpha1.ProxyConfig_ProxyStatsMatcher{InclusionPrefixes: []string{
 			bootstrap.ModuleName, "dns_cache." + bootstrap.DNSCacheName, "extension_config_discovery",
-			"cluster." + bootstrap.ForwardProxyName, "listener." + r.listen().Addr().String(),
+			"cluster." + bootstrap.ForwardProxyName,
+			fmt.Sprintf("listener.0.0.0.0_%d", r.Port), fmt.Sprintf("listener.[__]_%d", r.Port), // the latter without IPv4
 		}},
 		RuntimeValues: runtimeValues(),
 		ProxyMetadata: map[string]string{
@@ -178,7 +186,8 @@ func (r *renderer) volumes() []corev1.Volume {
 func (r *renderer) spreadOver(key string) corev1.TopologySpreadConstraint {
 	return corev1.TopologySpreadConstraint{
 		MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.ScheduleAnyway,
-		LabelSelector: &metav1.LabelSelector{MatchLabels: r.selector()},
+		LabelSelector:  &metav1.LabelSelector{MatchLabels: r.selector()},
+		MatchLabelKeys: []string{"pod-template-hash"}, // a rollout's old pods do not count
 	}
 }
 

@@ -61,6 +61,16 @@ func (f *istioFlags) add(c *cobra.Command) {
 	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")
 	flags.Int32Var(&f.MaxReplicas, "max-replicas", f.MaxReplicas, "and `N` at most")
 	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway listens on port `N`; its Service has the policy's ports")
+	flags.StringVar((*string)(&f.Cover), "cover", string(f.Cover),
+		"tell Istio of each host, or all below its domain or its last label, `host|domain|top-level`: fewer filter chains in the sidecars")
+	flags.Var(partsFlag{&f.Without}, "without", "leave out a `PART`: namespace, role, horizontalpodautoscaler,\n"+
+		"poddisruptionbudget, telemetry, sidecar, networkpolicy; may be repeated")
+	flags.BoolVar(&f.StrictNetwork, "strict-network", f.StrictNetwork,
+		"close the rest of the cluster to the applications' pods, too")
+	flags.Var(destinationsFlag{&f.AllowEgress}, "allow-egress",
+		"let the applications' pods reach `NAMESPACE|CIDR[:PORT]`, too; may be repeated")
+	flags.Var(destinationsFlag{&f.GatewayAllowEgress}, "gateway-allow-egress", "the same for the gateway's pods, `NAMESPACE|CIDR[:PORT]`")
+	flags.BoolVar(&f.IPv6, "ipv6", f.IPv6, "the pods have IPv6 addresses; matters with --no-envoyfilter alone")
 	addNetworkFlags(flags, &f.Network)
 }
 

@@ -38,7 +38,7 @@ in an Istio pod, which takes the permission to exec there.
 
 The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 		Example: `  wildcard-egress preflight policy.yaml
-  wildcard-egress preflight --kubectl istio-egress/egressgateway-5d9c policy.yaml`,
+  wildcard-egress preflight --kubectl wildcard-egress/wildcard-egress-5d9c policy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	c.Flags().SortFlags = false

@@ -29,7 +29,7 @@ type Resources struct {
 }
 
 // Gateway returns what istiod makes of a Gateway of mode ISTIO_MUTUAL on port,
-// with the VirtualService's route to dummy.local, before any EnvoyFilter. tls is
+// with the VirtualService's route that leads nowhere, before any EnvoyFilter. tls is
 // what SDS would bring in. denied is a principal that an AuthorizationPolicy
 // keeps out.
 //
@@ -38,7 +38,7 @@ type Resources struct {
 // buildCompleteNetworkFilters. Left out is istio.metadata_exchange, a filter of
 // Istio's own build of Envoy.
 func Gateway(port uint16, tls *corev3.TransportSocket, denied string) (Resources, error) {
-	const cluster = "outbound|8443||dummy.local"
+	const cluster = "outbound|8443||nowhere.wildcard-egress.wildcard-egress.invalid"
 	var failed error
 	filter := func(name string, config proto.Message) *listenerv3.Filter {
 		packed, err := anypb.New(config)

@@ -174,7 +174,7 @@ func (m *mesh) manifests(flags ...string) ([]byte, error) {
 // app is an application's sidecar that sent to a port of the gateway's Service.
 func (m *mesh) app(port uint16) client.Outer {
 	o := m.App()
-	o.ServerName = fmt.Sprintf("outbound_.%d_.wildcard_.egressgateway.istio-egress.svc.cluster.local", port)
+	o.ServerName = fmt.Sprintf("outbound_.%d_.wildcard_.wildcard-egress.wildcard-egress.svc.cluster.local", port)
 	return o
 }
 

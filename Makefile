@@ -53,9 +53,9 @@ build/envoy-%/envoy:
 	@testenv/envoys/get $* $@
 
 # exec, so that a signal to make's child reaches the program that has to clean up.
-run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine; ONCE=1 ends with 0 if all went as it must
+run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine, then yours, with a live policy; V=1: log lines in JSON; ONCE=1 ends with 0 if all is well
 	CGO_ENABLED=0 go build -C testenv -o ../build/run ./run
-	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)'
+	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)' -v='$(or $(V),0)'
 
 test: check test-unit test-e2e ## everything that CI runs
 

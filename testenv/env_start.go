@@ -115,12 +115,23 @@ func (e *Env) startSidecar(ctx context.Context) error {
 	}
 	e.progress("starting the sidecar, Envoy %s", e.envoyVersion)
 	e.SidecarLog = logs.At(filepath.Join(e.Dir, "sidecar.access.json"))
-	flags := append([]string{"--gateway", e.GatewayAddr}, e.options.SidecarFlags...)
-	config, err := e.render(ctx, "sidecar", e.Identities.App, e.SidecarLog, flags...)
+	config, err := e.renderSidecar(ctx)
 	if err != nil {
 		return fmt.Errorf("sidecar: %w", err)
 	}
 	e.Sidecar, e.SidecarAddr, err = e.startEnvoy(ctx, envoys.Options{Name: "sidecar", Bootstrap: config})
+	return err
+}
+
+func (e *Env) renderSidecar(ctx context.Context) ([]byte, error) {
+	flags := append([]string{"--gateway", e.GatewayAddr}, e.options.SidecarFlags...)
+	return e.render(ctx, "sidecar", e.Identities.App, e.SidecarLog, flags...)
+}
+
+// UpdateSidecar renders the sidecar again, for the hosts of the policy as it is
+// now. Options.SidecarFlags must have --lds: that file is what the sidecar watches.
+func (e *Env) UpdateSidecar(ctx context.Context) error {
+	_, err := e.renderSidecar(ctx)
 	return err
 }
 

@@ -98,7 +98,8 @@ func newSidecarCommand() *cobra.Command {
 		Long: `Render the bootstrap of an application's sidecar: it sends TLS for the hosts of
 the policy's allow rules to the gateway, wrapped in mTLS as Istio does it. It
 takes the narrowest hosts that Envoy can tell apart; the gateway decides the
-rest. What is not TLS is closed.
+rest. What is not TLS is closed. With --lds, the same command after an edit of
+the policy is all that a running sidecar needs for its new hosts.
 
 The outer server name says port 443, whatever the rules say: this sidecar has
 one listener, and does not see which port the application meant.`,
@@ -123,6 +124,7 @@ one listener, and does not see which port the application meant.`,
 		},
 	}
 	f.add(c, "127.0.0.1:15001", "127.0.0.1:9902")
+	f.addLDS(c.Flags())
 	c.Flags().StringVar(&gateway, "gateway", "", "the egress gateway, `HOST:PORT`, by IP address or full host name (required)")
 	c.Flags().StringVar(&principal, "gateway-principal", "",
 		"SPIFFE `ID` that the gateway must have (default: any certificate of --ca)")

@@ -182,9 +182,9 @@ func TestBootstrapGatewayCanRequireAPolicyAtStart(t *testing.T) {
 }
 
 func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
-	for _, kind := range []string{"gateway", "legacy"} {
+	for kind, more := range map[string][]string{"gateway": nil, "legacy": nil, "sidecar": {"--gateway", "127.0.0.1:8443"}} {
 		t.Run(kind, func(t *testing.T) {
-			out, _, err := bootstrapCommand(t, kind, "--policy", "policy.yaml", "--lds", "listeners.yaml")
+			out, _, err := bootstrapCommand(t, append([]string{kind, "--policy", "policy.yaml", "--lds", "listeners.yaml"}, more...)...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -193,8 +193,8 @@ func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := dig(t, string(listeners), "resources[0].name"); got != "egress" {
-				t.Errorf("the first listener is %v, want egress", got)
+			if got := dig(t, string(listeners), "resources[0].name"); got != "egress" && got != "outbound" {
+				t.Errorf("the first listener is %v, want egress or outbound", got)
 			}
 			left, err := os.ReadDir(filepath.Dir(path))
 			if err != nil || len(left) != 2 {

@@ -16,23 +16,31 @@ import (
 
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/built"
+	"wildcard-egress/testenv/logs"
 )
 
 func main() {
 	once := flag.Bool("once", false, "end after the requests, with status 0 if all went as it must")
 	unlisted := flag.String("unlisted", "block", "what the sidecar does with hosts that the policy does not list: block or passthrough")
+	verbose := flag.Bool("v", false, "show whole access log lines, in JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx, os.Stdout, *unlisted, !*once); err != nil {
+	if err := run(ctx, os.Stdout, options{unlisted: *unlisted, once: *once, verbose: *verbose}); err != nil {
 		fmt.Fprintln(os.Stderr, "local run:", err)
 		os.Exit(1)
 	}
 }
 
+type options struct {
+	unlisted string // block or passthrough
+	once     bool   // end after the requests
+	verbose  bool
+}
+
 // run returns nil if every expectation held, also when a signal has ended it
 // after that.
-func run(ctx context.Context, w io.Writer, unlisted string, stay bool) (err error) {
+func run(ctx context.Context, w io.Writer, o options) (err error) {
 	start := time.Now()
 	root, err := built.Root()
 	if err != nil {
@@ -42,10 +50,16 @@ func run(ctx context.Context, w io.Writer, unlisted string, stay bool) (err erro
 	if err != nil {
 		return err
 	}
+	dir, err := os.MkdirTemp("", "wildcard-egress-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
 	progress := func(step string) { fmt.Fprintf(w, "%6.2f s  %s\n", time.Since(start).Seconds(), step) }
 	env, err := testenv.New(ctx, testenv.Options{
 		Policy:       string(policy),
-		SidecarFlags: []string{"--unlisted", unlisted},
+		Dir:          dir,
+		SidecarFlags: []string{"--unlisted", o.unlisted, "--lds", filepath.Join(dir, "sidecar.listeners.yaml")},
 		Progress:     progress,
 	})
 	if err != nil {
@@ -60,16 +74,16 @@ func run(ctx context.Context, w io.Writer, unlisted string, stay bool) (err erro
 	progress("ready: the application's sidecar on " + env.SidecarAddr + ", the gateway on " + env.GatewayAddr)
 	fmt.Fprintf(w, "\nexamples/policy.yaml:\n%s", policy)
 
-	if err := show(ctx, w, env, unlisted); err != nil {
+	shown := &decisions{w: w, verbose: o.verbose, env: env, seen: map[*logs.Access]int{}}
+	if err := show(ctx, w, env, o.unlisted, shown); err != nil || o.once {
 		return err
 	}
-	if !stay {
-		return nil
-	}
-	if err := printInvitation(w, env); err != nil {
+	if err := invite(w, env); err != nil {
 		return err
 	}
-	<-ctx.Done()
+	if err := stay(ctx, w, env, shown); err != nil {
+		return err
+	}
 	fmt.Fprintln(w)
 	return nil
 }

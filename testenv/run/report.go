@@ -7,12 +7,11 @@ import (
 	"text/tabwriter"
 
 	"wildcard-egress/testenv"
-	"wildcard-egress/testenv/logs"
 )
 
-// show makes all attempts, prints what came of them and the proxies' access
-// logs, and returns an error if anything was not as it must be.
-func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string) error {
+// show makes all attempts, prints what came of them and the proxies' decisions,
+// and returns an error if anything was not as it must be.
+func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string, shown *decisions) error {
 	unexpected := 0
 	fmt.Fprintln(w, "\nThe article's requests, from the application through its sidecar:")
 	n, err := table(ctx, w, env, articleRequests(unlisted))
@@ -39,7 +38,9 @@ func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string) e
 		unexpected++
 	}
 
-	if err := printLogs(w, env); err != nil {
+	fmt.Fprintln(w, "\nThe decisions of gateway and sidecar, from their access logs:")
+	shown.heading()
+	if err := shown.print(); err != nil {
 		return err
 	}
 	if unexpected > 0 {
@@ -81,34 +82,4 @@ func whereIs(env *testenv.Env, name string) string {
 		return "-"
 	}
 	return name + " on " + site.AddrPort().Addr().String()
-}
-
-func printLogs(w io.Writer, env *testenv.Env) error {
-	for _, log := range []struct {
-		of  string
-		log *logs.Access
-	}{{"gateway", env.GatewayLog}, {"sidecar", env.SidecarLog}} {
-		lines, err := log.log.Read()
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(w, "\nThe %s's access log:\n%s", log.of, lines)
-	}
-	return nil
-}
-
-// printInvitation tells how to go on by hand.
-func printInvitation(w io.Writer, env *testenv.Env) error {
-	authority, err := env.Upstream.Authority.WriteFile(env.Dir, "sites-ca")
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(w, "\nTry it:")
-	for _, name := range append(testenv.ArticleSites, "wikipedia.org") {
-		fmt.Fprintf(w, "  curl -sS --cacert %s --connect-to ::%s https://%s/\n", authority, env.SidecarAddr, name)
-	}
-	fmt.Fprintf(w, "  tail -f %s %s\n", env.GatewayLog.Path(), env.SidecarLog.Path())
-	fmt.Fprintf(w, "  curl -s 'http://%s/stats?filter=wildcard_egress'\n", env.Gateway.AdminAddr())
-	fmt.Fprintln(w, "Ctrl-C ends it.")
-	return nil
 }

@@ -3,11 +3,20 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/logs"
+	"wildcard-egress/testenv/poll"
 )
 
 func TestRunShowsTheGateway(t *testing.T) {
@@ -17,7 +26,7 @@ func TestRunShowsTheGateway(t *testing.T) {
 	} {
 		t.Run(unlisted, func(t *testing.T) {
 			var out bytes.Buffer
-			if err := run(t.Context(), &out, unlisted, false); err != nil {
+			if err := run(t.Context(), &out, options{unlisted: unlisted, once: true}); err != nil {
 				t.Errorf("%v; it printed:\n%s", err, out.String())
 			}
 			for _, want := range []string{
@@ -26,7 +35,8 @@ func TestRunShowsTheGateway(t *testing.T) {
 				"https://cloud.ibm.com/     " + third,
 				"no client certificate  remote error: tls: certificate required",
 				"The attacks reached 0 sites and made 0 DNS queries.",
-				`"server_name":"en.wikipedia.org"`,
+				"  default/app     en.wikipedia.org          allow     rule wikipedia                      127.0.0.2:",
+				"unknown         -                         deny      handshake_failed: peer did not return a certificate",
 				"All as it must be.",
 			} {
 				if !strings.Contains(out.String(), want) {
@@ -43,41 +53,107 @@ func TestShowTellsWhatIsNotAsItMustBe(t *testing.T) {
 		Plain:  true,
 	})
 	var out bytes.Buffer
-	err := show(t.Context(), &out, env, "block")
+	err := show(t.Context(), &out, env, "block", &decisions{w: &out, env: env, seen: map[*logs.Access]int{}})
 	const want = "5 of the results above are not as they must be" // the third request, all attacks, what they reached
 	if err == nil || err.Error() != want || !strings.Contains(out.String(), "WRONG: want") || strings.Contains(out.String(), "All as") {
 		t.Errorf("show = %v through an open gateway, want %q; it printed:\n%s", err, want, out.String())
 	}
 }
 
-// interrupter presses Ctrl-C once the program says that it waits for it.
-type interrupter struct {
-	bytes.Buffer
-	interrupt func()
-}
-
-func (i *interrupter) Write(b []byte) (int, error) {
-	if bytes.Contains(b, []byte("Ctrl-C ends it")) {
-		i.interrupt()
-	}
-	return i.Buffer.Write(b)
-}
-
-func TestRunStaysUntilItIsInterrupted(t *testing.T) {
-	ctx, cancel := context.WithCancel(t.Context())
-	out := &interrupter{interrupt: cancel}
-	if err := run(ctx, out, "block", true); err != nil {
+func TestRunShowsWholeLinesWithTheTimeFirst(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), &out, options{unlisted: "block", once: true, verbose: true}); err != nil {
 		t.Error(err)
 	}
-	if !strings.Contains(out.String(), "https://en.wikipedia.org/\n") || !strings.Contains(out.String(), "stopping everything") {
-		t.Errorf("no curl command, or no orderly end, in:\n%s", out.String())
+	lines := 0
+	for line := range strings.Lines(out.String()) {
+		if !strings.HasPrefix(line, "  {") {
+			continue
+		}
+		lines++
+		if !json.Valid([]byte(line)) || !strings.HasPrefix(line, `  {"time":"`) {
+			t.Errorf("no JSON whose first key is time: %s", line)
+		}
+	}
+	if lines != 8 { // six at the gateway's end or the sidecar's, two of them at both
+		t.Errorf("%d lines, want 8", lines)
+	}
+}
+
+// person reads what the program prints, and then does something once.
+type person struct {
+	mu    sync.Mutex
+	text  bytes.Buffer
+	onces map[string]func(text string)
+}
+
+func (p *person) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.text.Write(b)
+	for words, do := range p.onces {
+		if strings.Contains(p.text.String(), words) {
+			delete(p.onces, words)
+			go do(p.text.String())
+		}
+	}
+	return len(b), nil
+}
+
+func (p *person) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+var policyPath = regexp.MustCompile(`(?m)^  (/.*/policy\.yaml)$`)
+
+func TestRunFollowsEditsOfThePolicyUntilItIsInterrupted(t *testing.T) {
+	ctx, interrupt := context.WithTimeout(t.Context(), 3*time.Minute)
+	defer interrupt()
+	write := func(text, policy string) {
+		if err := os.WriteFile(policyPath.FindStringSubmatch(text)[1], []byte(policy), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	out := &person{onces: map[string]func(string){
+		"Ctrl-C ends it": func(text string) {
+			write(text, "version: 1\nrules: [{name: cloud, hosts: [cloud.ibm.com]}]\n...\n")
+		},
+		"your edit is in force": func(text string) { write(text, "version: 1\nrules: [{name: cloud, hosts: ['*.']}]\n...\n") },
+		"the edit has a mistake": func(text string) {
+			askByCurl(t, text, "cloud.ibm.com")
+		},
+		"allow     rule cloud": func(string) { interrupt() },
+	}}
+	if err := run(ctx, out, options{unlisted: "block"}); err != nil {
+		t.Error(err)
+	}
+	for _, want := range []string{`    policy.yaml:2:`, "allow     rule cloud", "stopping everything"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
+// askByCurl does what the invitation says, until a site answers.
+func askByCurl(t *testing.T, text, name string) {
+	command := regexp.MustCompile(`(?m)^  (curl .* https://` + name + `/)$`).FindStringSubmatch(text)[1]
+	if err := poll.For(time.Minute, func() error {
+		out, err := exec.Command("sh", "-c", command).CombinedOutput()
+		if err == nil && strings.TrimSpace(string(out)) != name {
+			err = fmt.Errorf("%s answered", out)
+		}
+		return err
+	}); err != nil {
+		t.Errorf("%s: %v", command, err)
 	}
 }
 
 func TestRunEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := run(ctx, new(bytes.Buffer), "block", true); !errors.Is(err, context.Canceled) {
+	if err := run(ctx, new(bytes.Buffer), options{unlisted: "block"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("run = %v, want context.Canceled", err)
 	}
 }

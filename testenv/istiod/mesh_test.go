@@ -1,6 +1,7 @@
 package istiod_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -165,8 +166,11 @@ func overrideOf(stream []byte) (*bootstrapv3.Bootstrap, error) {
 
 func (m *mesh) manifests(flags ...string) ([]byte, error) {
 	file := filepath.Join(m.dir, "policy.yaml")
-	if err := os.WriteFile(file, []byte(strings.ReplaceAll(m.policy, "PORT", fmt.Sprint(m.port))), 0o600); err != nil {
-		return nil, err
+	text := []byte(strings.ReplaceAll(m.policy, "PORT", fmt.Sprint(m.port)) + "\n")
+	if old, err := os.ReadFile(file); err != nil || !bytes.Equal(old, text) {
+		if err := errors.Join(os.WriteFile(file+".next", text, 0o600), os.Rename(file+".next", file)); err != nil {
+			return nil, err
+		}
 	}
 	return built.Run(context.Background(), append([]string{"istio", "--policy", file}, flags...)...)
 }

@@ -58,7 +58,7 @@ func TestReadyWaitsForAPolicyInAFile(t *testing.T) {
 				t.Errorf("with a broken policy: %q", reason)
 			}
 			next := filepath.Join(m.dir, "next.yaml")
-			if err := os.WriteFile(next, []byte(meshPolicy), 0o600); err != nil {
+			if err := os.WriteFile(next, []byte(meshPolicy+"\n"), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.Rename(next, filepath.Join(m.dir, "policy.yaml")); err != nil {

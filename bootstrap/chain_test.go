@@ -84,7 +84,7 @@ func randomConfig() bootstrap.Config {
 	return c
 }
 
-func TestGatewayChainIsOursThenSNIThenTCPProxy(t *testing.T) {
+func TestGatewayChainIsExpiryThenOursThenSNIThenTCPProxy(t *testing.T) {
 	listeners := bootstrap.Gateway(config(), "/policy.yaml").GetStaticResources().GetListeners()
 	if len(listeners) != 1 || len(listeners[0].GetFilterChains()) != 1 || listeners[0].GetDefaultFilterChain() != nil {
 		t.Fatalf("want one listener with one filter chain, got %v", listeners)
@@ -94,6 +94,7 @@ func TestGatewayChainIsOursThenSNIThenTCPProxy(t *testing.T) {
 		got = append(got, f.GetName())
 	}
 	want := []string{
+		"envoy.filters.network.set_filter_state",
 		"envoy.filters.network.dynamic_modules",
 		"envoy.filters.network.sni_dynamic_forward_proxy",
 		"envoy.filters.network.tcp_proxy",

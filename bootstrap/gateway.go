@@ -1,6 +1,8 @@
 package bootstrap
 
 import (
+	"slices"
+
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
@@ -13,7 +15,8 @@ import (
 const ModuleName = "wildcard_egress"
 
 // Gateway returns the bootstrap of the egress gateway: one listener with the
-// chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy. policyFile is
+// chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy, and in front of it
+// ExpiryFilter where there are certificates. policyFile is
 // the path where the module reads the policy and watches it; it is named, not
 // read, so that a change of the policy is no change of the listener.
 func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
@@ -25,12 +28,16 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		// port asked for. In plain TCP it would take the inner one for the outer.
 		inspectTLS(listener)
 	}
-	listener.FilterChains = c.outerChain(
+	filters := []*listenerv3.Filter{
 		PolicyFilter(policyFile, ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
 			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache}),
 		SNIFilter(cache, c.UpstreamPort),
 		c.ReadAheadTCPProxy(ForwardProxyName),
-	)
+	}
+	if c.TLS != nil {
+		filters = slices.Insert(filters, 0, ExpiryFilter())
+	}
+	listener.FilterChains = c.outerChain(filters...)
 	return c.bootstrap(parts{
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},

@@ -66,6 +66,7 @@ CALLBACK size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_si
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(void* filter_envoy, envoy_buffer* sans);
 CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter_envoy, module_buffer key, module_buffer value);
 CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_bytes(void* filter_envoy, module_buffer key, module_buffer value);
+CALLBACK bool envoy_dynamic_module_callback_network_get_filter_state_bytes(void* filter_envoy, module_buffer key, envoy_buffer* value);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter_envoy);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_read_disable(void* filter_envoy, bool disable);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_counter(void* config_envoy, module_buffer name, size_t* id);

@@ -97,6 +97,11 @@ func (c *Config) RecallDecisions(perWorker, hit, miss int) {
 	}
 }
 
+// ExpireBy names a filter state, plain text, that an earlier filter sets to the
+// time until which its connection's caller may be trusted, in seconds since
+// 1970: see Conn.Expired. It is possible only in NewFactory, once.
+func (c *Config) ExpireBy(key string) { c.c.expiry_key = C.CString(key) }
+
 // OnMain runs a task on Envoy's main thread, soon. It returns false when the
 // configuration has ended. Any thread.
 func (c *Config) OnMain(task func()) bool {

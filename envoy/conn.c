@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define NEEDED(name) \
   { #name, (void*)name }
@@ -24,6 +25,7 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_bytes),
+      NEEDED(envoy_dynamic_module_callback_network_get_filter_state_bytes),
       NEEDED(envoy_dynamic_module_callback_network_filter_read_enabled),
       NEEDED(envoy_dynamic_module_callback_network_filter_read_disable),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_define_counter),
@@ -149,6 +151,21 @@ bool conn_set_filter_state(struct conn* c, const char* key, size_t key_length, c
 void conn_set_text(struct conn* c, const char* key, size_t key_length, const char* value, size_t length) {
   envoy_dynamic_module_callback_network_set_filter_state_bytes(c->envoy, buffer(key, key_length),
                                                                buffer(value, length));
+}
+
+bool conn_expired(struct conn* c) {
+  const struct config* config = c->config;
+  envoy_buffer value = {NULL, 0};
+  if (config->expiry_key == NULL || !envoy_dynamic_module_callback_network_get_filter_state_bytes(
+                                        c->envoy, buffer(config->expiry_key, strlen(config->expiry_key)), &value))
+    return false;
+  time_t until = 0;
+  if (value.length == 0 || value.length > 12) return true;
+  for (size_t i = 0; i < value.length; i++) {
+    if (value.ptr[i] < '0' || value.ptr[i] > '9') return true;
+    until = until * 10 + (value.ptr[i] - '0');
+  }
+  return until < time(NULL);
 }
 
 void config_set_limits(struct config* c, uint64_t deadline_ns, size_t max_hello_bytes) {

@@ -99,6 +99,10 @@ func (c *Conn) PeerURISANs() []string {
 	return names
 }
 
+// Expired says whether the filter state of Config.ExpireBy is there and is no
+// time to come. Decisions are not recalled then.
+func (c *Conn) Expired() bool { return bool(C.conn_expired(c.c)) }
+
 // SetFilterState sets a filter state object through Envoy's factory of that
 // key. It returns false when Envoy has no such factory or refuses the value.
 func (c *Conn) SetFilterState(key, value string) bool {

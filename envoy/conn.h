@@ -27,6 +27,8 @@ struct config {
   size_t gauge_count;
   _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
 
+  char* expiry_key;  // of a filter state, see conn_expired; null: none
+
   // The decision cache (recall.c).
   _Atomic uint64_t generation;    // of the policy; a change makes all entries void
   _Atomic size_t max_hello_bytes; // of a hello that may be recalled
@@ -84,6 +86,9 @@ envoy_buffer conn_requested_server_name(struct conn*);
 size_t conn_uri_san_count(struct conn*);
 bool conn_uri_sans(struct conn*, envoy_buffer* sans);
 bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
+// conn_expired says whether the filter state with the configuration's expiry_key
+// is there and is no time to come, in seconds since 1970.
+bool conn_expired(struct conn*);
 void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
 // deadlines.c: a connection that waits is closed when its deadline passes.

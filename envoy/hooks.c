@@ -18,6 +18,7 @@ const void* envoy_dynamic_module_on_network_filter_config_new(void* config_envoy
   if (c == NULL) return NULL;
   c->envoy = config_envoy;
   if (goConfigNew(c, name, config)) return c;
+  free(c->expiry_key);
   free(c->counters);
   free(c->gauges);
   free(c);
@@ -29,6 +30,7 @@ void envoy_dynamic_module_on_network_filter_config_destroy(const void* config) {
   struct config* c = (struct config*)config;
   goConfigDestroy(c);
   recall_free(c);
+  free(c->expiry_key);
   free(c->counters);
   free(c->gauges);
   free(c);

@@ -112,7 +112,7 @@ bool recall(struct conn* c) {
   struct table* t = config->recall_slots == 0 ? NULL : table_of(c);
   if (t == NULL) return false;
   t->conn = NULL;  // before any return: a later connection may have the address of an earlier one
-  if (c->seen != 0 || host_log_enabled(LOG_DEBUG)) return false;
+  if (c->seen != 0 || host_log_enabled(LOG_DEBUG) || conn_expired(c)) return false;
   t->generation = config->generation;
   if (!make_key(c, t)) return false;
   t->conn = c;

@@ -19,6 +19,7 @@ type connection struct {
 	uriSANs         []string
 	outerServerName string
 	unconnected     bool
+	expired         bool
 	refuseState     string // the filter state key that Envoy refuses
 
 	waits      int
@@ -34,6 +35,7 @@ type connection struct {
 
 func (c *connection) WaitFor(n int)               { c.waits = n }
 func (c *connection) Connected() bool             { return !c.unconnected }
+func (c *connection) Expired() bool               { return c.expired }
 func (c *connection) PeerURISANs() []string       { return c.uriSANs }
 func (c *connection) RequestedServerName() string { return c.outerServerName }
 

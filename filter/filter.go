@@ -24,6 +24,8 @@ type Connection interface {
 	Connected() bool
 	// PeerURISANs are the URI SANs of the verified client certificate.
 	PeerURISANs() []string
+	// Expired says whether CertificateExpiresKey is set to what is no time to come.
+	Expired() bool
 	// RequestedServerName is the server name of the outer TLS handshake.
 	RequestedServerName() string
 	// SetFilterState sets what later filters read; false: Envoy refused it.
@@ -58,6 +60,11 @@ const (
 	// RequestedServerNameKey is the outer server name, said of refusals only.
 	RequestedServerNameKey = "wildcard_egress.requested_server_name"
 )
+
+// CertificateExpiresKey is what an earlier filter sets to the end of the client
+// certificate's validity, in seconds since 1970 (bootstrap.ExpiryFilter). Envoy
+// checks it in full handshakes only: a TLS session would outlive it.
+const CertificateExpiresKey = "wildcard_egress.certificate_expires"
 
 // What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
 // Without the first they would take the outer server name, without the second
@@ -128,6 +135,9 @@ func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
 		Principal:  principal(f.conn.PeerURISANs()),
 		Port:       RequestedPort(f.conn.RequestedServerName()),
 	}}
+	if f.conn.Expired() {
+		return f.refuse(r, policy.Decision{Reason: CertificateExpired}, nil)
+	}
 	if hello.ECH && f.settings.RefuseECH {
 		return f.refuse(r, policy.Decision{Reason: ECHRefused}, nil)
 	}

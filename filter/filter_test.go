@@ -51,6 +51,10 @@ func TestDecisions(t *testing.T) {
 			policy: "version: 1\nrules: [{name: all, hosts: ['*']}]", input: hello("10.0.0.1"),
 			want: "decision=deny reason=invalid_server_name rule= host=: closed=invalid_server_name alert=" + alert + "70",
 		},
+		"a caller whose certificate has expired since its TLS session began": {
+			policy: wikipedia, input: hello("en.wikipedia.org"), conn: connection{expired: true},
+			want: "decision=deny reason=certificate_expired rule= host=: closed=certificate_expired alert=" + alert + "70",
+		},
 		"plain text gets no alert": {
 			policy: wikipedia, input: []byte("GET / HTTP/1.1\r\n"),
 			want: "decision=deny reason=not_tls rule= host=: closed=not_tls alert=",

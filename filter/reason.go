@@ -4,24 +4,25 @@ import "wildcard-egress/filter/policy"
 
 // The reasons that the filter itself gives, beside those of package policy.
 const (
-	HandshakeFailed   policy.Reason = "handshake_failed"       // the outer TLS handshake did not end well
-	NotTLS            policy.Reason = "not_tls"                // the first bytes are no TLS handshake
-	Malformed         policy.Reason = "malformed"              // a ClientHello that TLS forbids
-	TooLarge          policy.Reason = "client_hello_too_large" // over max_client_hello_bytes
-	Incomplete        policy.Reason = "incomplete"             // the client ended before its hello was whole
-	NoServerName      policy.Reason = "no_server_name"         // a good hello without a server name
-	InvalidServerName policy.Reason = "invalid_server_name"    // the server name is not a host name
-	ECHRefused        policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
-	Timeout           policy.Reason = "timeout"                // no whole hello within client_hello_timeout
-	HostError         policy.Reason = "host_error"             // Envoy did not take the upstream
-	Revoked           policy.Reason = "revoked"                // allowed once, and denied by a later policy
-	Panic             policy.Reason = "panic"                  // a bug in this filter; closed by its host
+	HandshakeFailed    policy.Reason = "handshake_failed"       // the outer TLS handshake did not end well
+	CertificateExpired policy.Reason = "certificate_expired"    // the client's certificate has expired since the TLS session began
+	NotTLS             policy.Reason = "not_tls"                // the first bytes are no TLS handshake
+	Malformed          policy.Reason = "malformed"              // a ClientHello that TLS forbids
+	TooLarge           policy.Reason = "client_hello_too_large" // over max_client_hello_bytes
+	Incomplete         policy.Reason = "incomplete"             // the client ended before its hello was whole
+	NoServerName       policy.Reason = "no_server_name"         // a good hello without a server name
+	InvalidServerName  policy.Reason = "invalid_server_name"    // the server name is not a host name
+	ECHRefused         policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
+	Timeout            policy.Reason = "timeout"                // no whole hello within client_hello_timeout
+	HostError          policy.Reason = "host_error"             // Envoy did not take the upstream
+	Revoked            policy.Reason = "revoked"                // allowed once, and denied by a later policy
+	Panic              policy.Reason = "panic"                  // a bug in this filter; closed by its host
 )
 
 // refusals are all reasons. An index in it plus one is the index of its counter.
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
-	HandshakeFailed, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
+	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

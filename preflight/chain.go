@@ -30,7 +30,8 @@ func checkInspector(g *Gateway) (string, error) {
 
 // mayComeFirst are the filters that istiod puts before ours: they neither dial
 // nor keep a byte from us.
-var mayComeFirst = []string{"istio.metadata_exchange", "istio.stats", "envoy.filters.network.rbac", "envoy.filters.network.ext_authz"}
+var mayComeFirst = []string{"istio.metadata_exchange", "istio.stats", "envoy.filters.network.rbac", "envoy.filters.network.ext_authz",
+	bootstrap.ExpiryFilterName}
 
 func checkChain(g *Gateway) (string, error) {
 	if len(g.listener.chains()) == 0 {

@@ -46,6 +46,8 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		value     proto.Message
 	}{
 		{networkingv1alpha3.EnvoyFilter_LISTENER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, r.listenerPatch()},
+		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
+			bootstrap.ExpiryFilter()},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, filter},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
 			bootstrap.SNIFilter(cache, 0)},

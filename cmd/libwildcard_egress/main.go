@@ -51,6 +51,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
 		Policy: f.use.Policy, Newest: f.use.Newest}
 	host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
+	host.ExpireBy(filter.CertificateExpiresKey)
 	module.add(f)
 	// By then Envoy has made up its mind about what the configuration stands in;
 	// if it has refused that, the task is gone with the configuration.

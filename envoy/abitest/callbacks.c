@@ -80,6 +80,18 @@ bool envoy_dynamic_module_callback_network_set_filter_state_bytes(void* filter, 
   return envoy_dynamic_module_callback_network_set_filter_state_typed(filter, key, value);
 }
 
+// The newest value of a key, as if it were the last.
+bool envoy_dynamic_module_callback_network_get_filter_state_bytes(void* filter, module_buffer key, envoy_buffer* value) {
+  struct host_conn* c = conn_of(filter);
+  for (char* at = c->state; *at != 0; at = strchr(at, ',') + 1) {
+    if (strncmp(at, key.ptr, key.length) != 0 || at[key.length] != '=') continue;
+    value->ptr = at + key.length + 1;
+    value->length = (size_t)(strchr(at, ',') - value->ptr);
+    return true;
+  }
+  return false;
+}
+
 bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter) {
   return conn_of(filter)->read_disabled == 0;
 }

@@ -50,7 +50,11 @@ func floorBootstrap(c bootstrap.Config, upstream netip.AddrPort) *bootstrapv3.Bo
 // tcp_proxy alone, and so floor, dials while the outer handshake goes on.
 func limitBootstrap(c bootstrap.Config) *bootstrapv3.Bootstrap {
 	b := bootstrap.Gateway(c, "/none")
-	b.StaticResources.Listeners[0].FilterChains[0].Filters[0] = &listenerv3.Filter{
+	chain := b.StaticResources.Listeners[0].FilterChains[0]
+	if chain.Filters[0].Name == bootstrap.ExpiryFilterName {
+		chain.Filters = chain.Filters[1:]
+	}
+	chain.Filters[0] = &listenerv3.Filter{
 		Name: "envoy.filters.network.set_filter_state",
 		ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: pack(&setfilterv3.Config{
 			OnNewConnection: []*setstatev3.FilterStateValue{

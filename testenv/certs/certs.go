@@ -30,6 +30,8 @@ type Subject struct {
 	DNSNames   []string
 	URIs       []string // such as a SPIFFE id
 	Expired    bool     // since an hour
+	// For is how long the certificate is valid from now on; 0: two days.
+	For time.Duration
 }
 
 // NewAuthority returns an authority with a certificate of its own signing.
@@ -44,7 +46,7 @@ func NewAuthority(commonName string) (*Authority, error) {
 	}
 	template.IsCA = true
 	template.BasicConstraintsValid = true
-	template.KeyUsage = x509.KeyUsageCertSign
+	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	template.ExtKeyUsage = nil
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -86,6 +88,9 @@ func certificateTemplate(s Subject) (*x509.Certificate, error) {
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
 	}
+	if s.For != 0 {
+		template.NotAfter = time.Now().Add(s.For)
+	}
 	if s.Expired {
 		template.NotAfter = time.Now().Add(-time.Hour)
 	}
@@ -104,6 +109,22 @@ func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.certificate)
 	return pool
+}
+
+// PEM returns a's certificate.
+func (a *Authority) PEM() []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.certificate.Raw})
+}
+
+// Revoke returns a's list of revoked certificates, as PEM.
+func (a *Authority) Revoke(revoked ...*tls.Certificate) ([]byte, error) {
+	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: time.Now().Add(-time.Hour), NextUpdate: time.Now().Add(time.Hour)}
+	for _, c := range revoked {
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries,
+			x509.RevocationListEntry{SerialNumber: c.Leaf.SerialNumber, RevocationTime: template.ThisUpdate})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, template, a.certificate, a.key)
+	return pem.EncodeToMemory(&pem.Block{Type: "X509 CRL", Bytes: der}), err
 }
 
 // WriteFile writes a's certificate as PEM to dir/name.pem and returns its path.

@@ -36,6 +36,9 @@ type Conn interface {
 type Outer struct {
 	Certificate *tls.Certificate
 	ServerName  string // default: OuterServerName
+	// Sessions, unless nil, are those that it resumes, and where it keeps new ones.
+	Sessions tls.ClientSessionCache
+	Version  uint16 // of TLS, such as tls.VersionTLS12; 0: the newest
 }
 
 // Client knows the way to the sidecar and to the gateway, and whom to trust.
@@ -90,6 +93,7 @@ func (c *Client) outerConfig(o Outer) *tls.Config {
 			return err
 		},
 	}
+	config.ClientSessionCache, config.MaxVersion = o.Sessions, o.Version
 	if o.Certificate != nil {
 		config.Certificates = []tls.Certificate{*o.Certificate}
 	}

@@ -43,7 +43,7 @@ var trials = []struct {
 	{name: "allows", run: allows, shows: []string{
 		"network_filter_get_read_buffer_chunks_size", "network_filter_get_read_buffer_chunks",
 		"network_filter_get_ssl_uri_sans_size", "network_filter_get_ssl_uri_sans",
-		"network_set_filter_state_typed", "network_set_filter_state_bytes",
+		"network_set_filter_state_typed", "network_set_filter_state_bytes", "network_get_filter_state_bytes",
 		"network_filter_read_enabled", "network_filter_read_disable",
 		"network_filter_config_define_counter", "network_filter_increment_counter"}},
 	{name: "refuses", run: refuses, shows: []string{

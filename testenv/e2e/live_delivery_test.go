@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -115,7 +116,15 @@ func (d *delivery) readListener() error {
 }
 
 // place is where our filter stands in the listener.
-func (d *delivery) place() *listenerv3.Filter { return d.listener.FilterChains[0].Filters[0] }
+func (d *delivery) place() *listenerv3.Filter { return ours(d.listener.FilterChains[0]) }
+
+// ours is our filter in a chain.
+func ours(chain *listenerv3.FilterChain) *listenerv3.Filter {
+	at := slices.IndexFunc(chain.Filters, func(f *listenerv3.Filter) bool {
+		return f.Name == extension || f.GetTypedConfig().MessageIs(&modulefilterv3.DynamicModuleNetworkFilter{})
+	})
+	return chain.Filters[at]
+}
 
 func fromYAML(text []byte, m proto.Message) error {
 	json, err := yaml.YAMLToJSON(text)

@@ -109,7 +109,7 @@ func withSecondPolicy(text []byte, file string) ([]byte, error) {
 	chain := proto.Clone(listener.FilterChains[0]).(*listenerv3.FilterChain)
 	chain.Name, chain.FilterChainMatch = "second", &listenerv3.FilterChainMatch{ServerNames: []string{"second.test"}}
 	var filter modulefilterv3.DynamicModuleNetworkFilter
-	err := chain.Filters[0].GetTypedConfig().UnmarshalTo(&filter)
+	err := ours(chain).GetTypedConfig().UnmarshalTo(&filter)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +121,7 @@ func withSecondPolicy(text []byte, file string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	chain.Filters[0].ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: packed}
+	ours(chain).ConfigType = &listenerv3.Filter_TypedConfig{TypedConfig: packed}
 	listener.FilterChains = append(listener.FilterChains, chain)
 	return protojson.Marshal(&b)
 }

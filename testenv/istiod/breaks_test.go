@@ -42,7 +42,7 @@ func editCluster(b *bootstrapv3.Bootstrap, change func(*dfpv3.DnsCacheConfig) er
 // caches changes the DNS cache in both places.
 func caches(change func(*dfpv3.DnsCacheConfig) error) func(*bootstrapv3.Bootstrap) error {
 	return func(b *bootstrapv3.Bootstrap) error {
-		packed := b.StaticResources.Listeners[0].FilterChains[0].Filters[2].GetTypedConfig()
+		packed := b.StaticResources.Listeners[0].FilterChains[0].Filters[3].GetTypedConfig()
 		return errors.Join(editCluster(b, change), edit(packed, &snidfpv3.FilterConfig{}, func(c *snidfpv3.FilterConfig) error {
 			return change(c.DnsCacheConfig)
 		}))

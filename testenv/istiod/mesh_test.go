@@ -99,7 +99,7 @@ func unmarshal(text []byte, b *bootstrapv3.Bootstrap) error {
 func (m *mesh) edit(b *bootstrapv3.Bootstrap, flags ...string) error {
 	plain := b.StaticResources.Listeners[0]
 	sni, log := &snidfpv3.FilterConfig{}, &filelogv3.FileAccessLog{}
-	err := errors.Join(plain.FilterChains[0].Filters[1].GetTypedConfig().UnmarshalTo(sni),
+	err := errors.Join(plain.FilterChains[0].Filters[2].GetTypedConfig().UnmarshalTo(sni),
 		plain.AccessLog[0].GetTypedConfig().UnmarshalTo(log))
 	if err != nil {
 		return err

@@ -122,7 +122,7 @@ func TestPreflightNamesWhatIsBroken(t *testing.T) {
 			return nil
 		}, check: "outer server name", detail: "no tls_inspector"},
 		"without a policy": {breaks: func(b *bootstrapv3.Bootstrap) error {
-			packed := b.StaticResources.Listeners[0].FilterChains[0].Filters[1].GetTypedConfig()
+			packed := b.StaticResources.Listeners[0].FilterChains[0].Filters[2].GetTypedConfig()
 			return edit(packed, &modulefilterv3.DynamicModuleNetworkFilter{}, func(m *modulefilterv3.DynamicModuleNetworkFilter) error {
 				return m.FilterConfig.MarshalFrom(wrapperspb.String(`{"policy_file": "/nowhere/policy.yaml"}`))
 			})

@@ -15,7 +15,7 @@ type arrival int
 const (
 	unknown arrival = iota // no event tells
 	writing                // it is being written in place
-	written                // in place, and its writer has closed it
+	closed                 // in place, and its writer has closed it
 	moved                  // whole: it was renamed to its place, or a link was turned to it
 )
 
@@ -82,7 +82,7 @@ func (a *arrivals) note(mask uint32) {
 	case mask&unix.IN_MODIFY != 0:
 		a.arrival = writing
 	case mask&unix.IN_CLOSE_WRITE != 0 && a.arrival == writing:
-		a.arrival = written
+		a.arrival = closed
 	}
 }
 

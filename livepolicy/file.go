@@ -32,6 +32,20 @@ func (f fingerprint) same(now fingerprint) bool {
 		changedAt(f.info).Equal(changedAt(now.info)) && os.SameFile(f.info, now.info) // Kubernetes turns a link
 }
 
+// written says whether one file was written between two looks. That it was
+// removed meanwhile, as by a rename to its place, changes its time of change too.
+func written(before, after os.FileInfo) bool {
+	return before.Size() != after.Size() || !before.ModTime().Equal(after.ModTime()) ||
+		links(before) == links(after) && !changedAt(before).Equal(changedAt(after))
+}
+
+func links(info os.FileInfo) uint64 {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return uint64(s.Nlink) //nolint:unconvert // it has other types on other processors
+	}
+	return 0
+}
+
 func changedAt(info os.FileInfo) time.Time {
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
 		return time.Unix(s.Ctim.Unix())
@@ -86,7 +100,7 @@ func read(path string) (data []byte, seen fingerprint, torn bool, err error) {
 		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %w", statErr)
 	}
 	seen = fingerprintOf(before)
-	torn = !seen.same(fingerprintOf(after))
+	torn = written(before, after)
 	if err != nil && !torn {
 		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %s: %w", path, err)
 	}

@@ -32,7 +32,7 @@ func TestLookingAgainIsNoNews(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		w.events.arrival = written
+		w.events.arrival = closed
 		for range 3 {
 			w.update()
 		}

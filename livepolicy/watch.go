@@ -77,9 +77,9 @@ func (w *watch) update() (again time.Duration) {
 		w.take(nil, fingerprint{}, false, err)
 	case w.events.arrival == moved:
 		w.load(false)
-	case w.events.arrival == written && quiet > 0:
+	case w.events.arrival == closed && quiet > 0:
 		return quiet
-	case w.events.arrival == written:
+	case w.events.arrival == closed:
 		w.load(true)
 	case !w.unchanged(now):
 		w.await(now)
@@ -125,11 +125,14 @@ func (w *watch) await(now fingerprint) {
 // load reads the file and takes it, unless it changes meanwhile.
 func (w *watch) load(inPlace bool) {
 	data, seen, torn, err := read(w.path)
-	if torn {
-		w.events.arrival = unknown
-		return
+	switch {
+	case !torn:
+		w.take(data, seen, inPlace, err)
+	case !w.tried:
+		w.take(nil, fingerprint{}, false, fmt.Errorf("policy_file: %s: it is being written", w.path))
+	default:
+		w.events.arrival = writing
 	}
-	w.take(data, seen, inPlace, err)
 }
 
 // take puts a policy in force, or refuses it; err says that it could not be read.

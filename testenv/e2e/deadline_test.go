@@ -69,7 +69,7 @@ func timesOut(env *testenv.Env, send func(net.Conn), alert bool) error {
 		want = []byte{21, 3, 3, 0, 2, 2, 40} // handshake_failure
 	}
 	if err != nil || !bytes.Equal(got, want) {
-		return fmt.Errorf("read % x, %v; want % x and the end of the stream", got, err, want)
+		return fmt.Errorf("read % x, %v; want % x and the end of the stream", got, err, want) //nolint:errorlint // it may be nil
 	}
 	if took < helloTimeout {
 		return fmt.Errorf("closed after %v, want %v at least", took, helloTimeout)

@@ -18,6 +18,7 @@ import (
 
 // dnsWorld is a gateway whose names all lead to one site, and what DNS says of them.
 func dnsWorld(t *testing.T, o testenv.Options) (*testenv.Env, dns.Answer) {
+	t.Helper()
 	t.Parallel()
 	o.Policy, o.WithoutSidecar, o.Sites = wikipedia, true, []string{"*.wikipedia.org"}
 	env := testenv.Start(t, o)

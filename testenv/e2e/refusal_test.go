@@ -120,7 +120,7 @@ func TestRefusedCertificateGivesNoPrincipal(t *testing.T) {
 		_, err = conn.Read(make([]byte, 1))
 		conn.Close()
 	}
-	if err == nil || err == io.EOF {
+	if err == nil || errors.Is(err, io.EOF) {
 		t.Errorf("the outer session ended with %v, want an alert", err)
 	}
 	env.WantStat(t, "wildcard_egress.denied.handshake_failed", 1)

@@ -193,7 +193,7 @@ func (m *mesh) wantStat(t *testing.T, name string, want int) {
 		}
 		defer response.Body.Close()
 		if text, err := io.ReadAll(response.Body); err != nil || string(text) != line {
-			return fmt.Errorf("%q (%v), want %q", text, err, line)
+			return fmt.Errorf("%q (%v), want %q", text, err, line) //nolint:errorlint // it may be nil
 		}
 		return nil
 	})

@@ -60,8 +60,9 @@ func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 		},
 		"principal": text(func(s string) { c.Request.Principal = s }),
 		"port": func(n *yaml.Node, path strictyaml.Path) {
-			port, _ := r.Integer(n, path, 1, 65535)
-			c.Request.Port = uint16(port)
+			if port, ok := r.Integer(n, path, 1, 65535); ok {
+				c.Request.Port = uint16(port) //nolint:gosec // 1 to 65535
+			}
 		},
 		"want": func(n *yaml.Node, path strictyaml.Path) {
 			given["want"] = true

@@ -7,7 +7,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"io"
 
 	"wildcard-egress/filter/policy/strictyaml"
 )
@@ -61,7 +60,7 @@ func (d *Document) Hash() string {
 	for _, r := range d.Rules {
 		fmt.Fprintf(h, "%q %v %v %v %v %q\n", r.Name, r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)
 		for _, host := range r.Hosts {
-			io.WriteString(h, host.text+"\n")
+			fmt.Fprintln(h, host.text)
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil))

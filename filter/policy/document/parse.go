@@ -189,10 +189,13 @@ func (p *parser) principals(n *yaml.Node, path strictyaml.Path) (principals []st
 func (p *parser) ports(n *yaml.Node, path strictyaml.Path) (ports []uint16) {
 	p.List(n, path, func(n *yaml.Node, path strictyaml.Path) {
 		port, ok := p.Integer(n, path, 1, 65535)
-		if ok && slices.Contains(ports, uint16(port)) {
+		if !ok {
+			return
+		}
+		if slices.Contains(ports, uint16(port)) { //nolint:gosec // 1 to 65535
 			p.Add(n, path, "%d: given twice; remove one", port)
 		}
-		ports = append(ports, uint16(port))
+		ports = append(ports, uint16(port)) //nolint:gosec // 1 to 65535
 	})
 	return ports
 }

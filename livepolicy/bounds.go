@@ -2,7 +2,6 @@ package livepolicy
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"sync/atomic"
 	"time"
@@ -13,15 +12,14 @@ import (
 // maxProblems is how many mistakes of a policy are told, and kept.
 const maxProblems = 20
 
-// firstProblems is err without the problems beyond the first ones: a big file
-// may have one in each line.
+// firstProblems is err without the problems beyond the first ones, which it only
+// counts: a big file may have one in each line.
 func firstProblems(err error) error {
 	var all document.Problems
-	if !errors.As(err, &all) || len(all) <= maxProblems {
+	if !errors.As(err, &all) {
 		return err
 	}
-	return fmt.Errorf("%w\nand %d problems more; `wildcard-egress check` shows them all",
-		append(document.Problems(nil), all[:maxProblems]...), len(all)-maxProblems)
+	return all.First(maxProblems)
 }
 
 // largePolicy is where the garbage of a load, 20 times the text's size, is too

@@ -104,6 +104,10 @@ func (c *compiler) indexGlobs() {
 	p := c.policy
 	for domain, globs := range byDomain {
 		p.globs = append(p.globs, newGlobIndex(globs))
-		c.domains.of(domain).globs = uint32(len(p.globs))
+		if domain == "" {
+			p.anyDomain = len(p.globs)
+		} else {
+			c.domains.of(domain).globs = uint32(len(p.globs))
+		}
 	}
 }

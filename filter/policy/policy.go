@@ -10,14 +10,15 @@ import (
 // share one. The zero Policy (and a nil *Policy) denies everything with
 // NoPolicy.
 type Policy struct {
-	rules    []rule // in the order of their names
-	sets     ruleSets
-	domains  domainTable
-	any      setID       // the rules with "*"
-	globs    []globIndex // by the domain that the globs end with
-	settings document.Settings
-	shadow   bool // defaults.mode is shadow
-	close    bool // defaults.on_revoke is close
+	rules     []rule // in the order of their names
+	sets      ruleSets
+	domains   domainTable
+	any       setID       // the rules with "*"
+	globs     []globIndex // by the domain that the globs end with
+	anyDomain int         // one more than the index of the globs that end with no domain; deny rules have such
+	settings  document.Settings
+	shadow    bool // defaults.mode is shadow
+	close     bool // defaults.on_revoke is close
 }
 
 // Decide answers r. It does not allocate. The result does not depend on the
@@ -40,6 +41,9 @@ func (p *Policy) Decide(r Request) Decision {
 func (p *Policy) walk(name string, m *match) {
 	if strings.IndexByte(name, '.') > 0 {
 		m.consider(p.any, 0)
+	}
+	if p.anyDomain != 0 {
+		p.globs[p.anyDomain-1].walk(name, m)
 	}
 	var parent uint32
 	var hash uint64

@@ -36,9 +36,8 @@ func ParseCases(file string, data []byte) ([]Case, error) {
 			cases = append(cases, readCase(&r, n, path))
 		})
 	}
-	if len(r.Problems) > 0 {
-		r.Problems.Sort()
-		return nil, r.Problems
+	if err := r.Err(); err != nil {
+		return nil, err
 	}
 	return cases, nil
 }

@@ -25,7 +25,7 @@ func (c *containment) hosts(wide, narrow document.Pattern) bool {
 		return false
 	case narrow.Kind() == document.Exact:
 		return wide.Matches(narrow.String())
-	case wide.Kind() == document.Any, wide.Kind() == document.Wildcard && strings.HasSuffix("."+narrow.Domain(), "."+wide.Domain()):
+	case wide.Kind() == document.Any && hasDot(narrow), wide.Kind() == document.Wildcard && strings.HasSuffix("."+narrow.Domain(), "."+wide.Domain()):
 		return true
 	}
 	return c.decide(wide.String(), narrow.String(), scope{names: true}, plainHosts(wide), plainHosts(narrow))

@@ -204,7 +204,12 @@ func (c *comparer) compare() {
 		}
 	}
 	if c.all {
-		c.compareName("any-other") // which not even "*" matches
+		name, v := c.nameOf([]string{everything}, func(document.Pattern) bool { return true })
+		if v == found {
+			c.compareName(name)
+		} else if v == undecided {
+			c.undecided(Undecided{Host: otherWord})
+		}
 	}
 }
 
@@ -274,7 +279,11 @@ func (c *comparer) overlapping(x *nearIndex, host document.Pattern) []document.P
 	if x == nil || host.Kind() == document.Exact || host.Kind() == document.Any {
 		return nil
 	}
-	return slices.DeleteFunc(x.of(host), func(other document.Pattern) bool {
+	near := x.of(host)
+	if any, ok := c.index.patterns["*"]; ok && !hasDot(host) && (x == c.near || c.changed["*"]) {
+		near = append(near, any)
+	}
+	return slices.DeleteFunc(near, func(other document.Pattern) bool {
 		above := strings.HasSuffix("."+host.Domain(), "."+other.Domain())
 		below := strings.HasSuffix("."+other.Domain(), "."+host.Domain())
 		return other.Kind() == document.Wildcard && above || host.Kind() == document.Wildcard && below
@@ -289,7 +298,11 @@ func (c *comparer) compareUnder(host document.Pattern) {
 	case host.Kind() == document.Exact:
 		c.compareName(host.String())
 	case host.Kind() != document.Glob && len(near) == 0:
-		c.compareName(c.fresh(host))
+		if name, v := c.fresh(host); v == found {
+			c.compareName(name)
+		} else if v == undecided {
+			c.undecided(Undecided{Host: host.String()})
+		}
 	default:
 		q := question{comparer: c, host: host}
 		covering := c.index.covering(host)
@@ -305,16 +318,38 @@ func (c *comparer) compareUnder(host document.Pattern) {
 	}
 }
 
-// fresh returns a name that a wildcard or "*" matches and no narrower host.
-func (c *comparer) fresh(host document.Pattern) string {
+// fresh looks for a name that a wildcard or "*" matches and no narrower host.
+func (c *comparer) fresh(host document.Pattern) (string, verdict) {
 	domain := host.Domain()
 	if host.Kind() == document.Any {
 		domain = "any-other"
 	}
-	for i := 0; ; i++ {
-		name := fmt.Sprintf("%s%s.%s", strings.Repeat("x", 1+i/36), string("0123456789abcdefghijklmnopqrstuvwxyz"[i%36]), domain)
-		if c.index.matching(name)[0] == host {
-			return name
+	for _, label := range []string{"x0", "y1", "q-2"} {
+		if name := label + "." + domain; c.index.matching(name)[0] == host {
+			return name, found
+		}
+	}
+	return c.nameOf(plainHosts(host), func(other document.Pattern) bool { return c.strictly(host, other) })
+}
+
+// nameOf looks for a name that one of some globs matches and no host that is to
+// be ruled out.
+func (c *comparer) nameOf(globs []string, ruledOut func(document.Pattern) bool) (string, verdict) {
+	s := search{scope: scope{names: true}, deadline: c.deadline}
+	s.must = []term{s.term(globs, nil)}
+	for {
+		example, v := s.run()
+		if v != found {
+			return "", v
+		}
+		before := len(s.not)
+		for _, other := range c.index.matching(example.name) {
+			if ruledOut(other) {
+				s.not = append(s.not, s.term(plainHosts(other), nil))
+			}
+		}
+		if len(s.not) == before {
+			return example.name, found
 		}
 	}
 }

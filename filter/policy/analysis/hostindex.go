@@ -56,13 +56,27 @@ func (x *hostIndex) covering(p document.Pattern) []document.Pattern {
 		}
 		_, above, _ = strings.Cut(above, ".")
 	}
-	if p.Kind() != document.Any && (p.Kind() != document.Exact || strings.Contains(p.String(), ".")) {
+	for _, glob := range x.globs[""] {
+		if p.Kind() == document.Exact && glob.Matches(p.String()) {
+			found = append(found, glob)
+		}
+	}
+	if p.Kind() != document.Any && hasDot(p) {
 		add("*")
 	}
 	slices.SortStableFunc(found, func(a, b document.Pattern) int {
 		return cmp.Or(cmp.Compare(b.Specificity(), a.Specificity()), cmp.Compare(a.String(), b.String()))
 	})
 	return found
+}
+
+// hasDot reports whether all names that p matches have one, so that "*" matches
+// them.
+func hasDot(p document.Pattern) bool {
+	if p.Kind() == document.Exact || p.Kind() == document.Glob && p.Domain() == "" {
+		return !slices.ContainsFunc(plainHosts(p), func(plain string) bool { return !strings.Contains(plain, ".") })
+	}
+	return true
 }
 
 // matching returns the hosts that match a name, the most specific first.

@@ -45,6 +45,9 @@ type Rule struct {
 	Principals []string  // SPIFFE IDs or globs of them; empty for every caller
 	Ports      []uint16  // the first is the default upstream port; empty (every port) in deny rules only
 	OnRevoke   OnRevoke
+	// AfterHosts has the fields behind hosts that make the rule narrower, or turn
+	// it into a deny rule: a truncated file may lose them and keep the hosts.
+	AfterHosts []string
 
 	At      strictyaml.Position
 	HostsAt []strictyaml.Position // one for each of Hosts

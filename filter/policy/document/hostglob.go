@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -9,15 +10,21 @@ import (
 	"wildcard-egress/filter/policy/servername"
 )
 
-// parseGlob checks a host pattern that is neither a name nor a wildcard.
-func parseGlob(text string) (Pattern, string) {
+// parseGlob checks a host pattern that is neither a name nor a wildcard. What an
+// allow rule opens must end in a domain that somebody has registered; a deny rule
+// opens nothing.
+func parseGlob(text string, action Action) (Pattern, string) {
 	tail := text[strings.LastIndexAny(text, glob.Meta)+1:]
 	_, domain, _ := strings.Cut(tail, ".")
 	if fault := servername.Fault(domain); domain != "" && fault != "" {
 		return Pattern{}, fault
 	}
-	if _, err := publicsuffix.EffectiveTLDPlusOne(domain); err != nil {
-		return Pattern{}, `the registrable domain must be literal in a glob, such as "api-*.example.com"`
+	if action == Allow && !hasRegistrable(domain) {
+		fault := `the registrable domain must be literal in a glob, such as "api-*.example.com"`
+		if domain != "" {
+			fault += fmt.Sprintf("; %q is a public suffix (publicsuffix.org), below which anybody can register", domain)
+		}
+		return Pattern{}, fault
 	}
 	p := Pattern{text: text, domain: domain, kind: Glob}
 	for label := range strings.SplitSeq(p.Head(), ".") {
@@ -26,6 +33,18 @@ func parseGlob(text string) (Pattern, string) {
 		}
 	}
 	return p, glob.Fault(p.Head(), '.', servername.IsByte)
+}
+
+// hasRegistrable reports whether a domain is at least a registrable one: a label
+// below a suffix of a registry. Below private suffixes, such as github.io, there
+// are own names too, and the domain itself is somebody's.
+func hasRegistrable(domain string) bool {
+	suffix, icann := publicsuffix.PublicSuffix(domain)
+	for !icann && strings.Contains(suffix, ".") {
+		_, above, _ := strings.Cut(suffix, ".")
+		suffix, icann = publicsuffix.PublicSuffix(above)
+	}
+	return domain != "" && domain != suffix
 }
 
 // Head returns what a glob says of the labels before its domain, with the

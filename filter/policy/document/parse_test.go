@@ -143,7 +143,7 @@ policy.yaml:2:86: defaults.max_client_hello_bytes: 1 where a number from 512 to 
 policy.yaml:3:1: unknown field "extra"; the fields here are defaults, rules, version
 policy.yaml:5:11: rules[0].name: "a b": a name has letters, digits, '.', '_' and '-', 64 at most, since it appears in logs and metrics
 policy.yaml:6:13: rules[0].hosts[0]: "*.": a wildcard needs a domain, such as "*.example.com"
-policy.yaml:6:19: rules[0].hosts[1]: "api.*.com": the registrable domain must be literal in a glob, such as "api-*.example.com"
+policy.yaml:6:19: rules[0].hosts[1]: "api.*.com": the registrable domain must be literal in a glob, such as "api-*.example.com"; "com" is a public suffix (publicsuffix.org), below which anybody can register
 policy.yaml:6:32: rules[0].hosts[2]: an anchor (not supported: write the value out) where text is wanted
 policy.yaml:7:5: rules[0].hosts: field given twice; remove one
 policy.yaml:8:20: rules[1].hosts[1]: "A.com.": given twice in this rule; remove one

@@ -5,8 +5,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"golang.org/x/net/idna"
-
 	"wildcard-egress/filter/policy/glob"
 	"wildcard-egress/filter/policy/servername"
 	"wildcard-egress/filter/policy/strictyaml"
@@ -38,14 +36,18 @@ func (p Pattern) String() string { return p.text }
 func (p Pattern) Kind() Kind { return p.kind }
 
 // Domain returns the whole literal labels at the end of the pattern: the name
-// itself of an exact pattern, empty for "*". Every name that p matches is this
+// itself of an exact pattern, empty for "*" and for globs of deny rules that end
+// in no literal label. Every name that p matches is this
 // domain or lies under it.
 func (p Pattern) Domain() string { return p.domain }
 
 // Cover returns the narrowest pattern at least as wide as p that Envoy's
 // server_names and Istio's hosts can say: an exact name, "*.suffix", or "*".
 func (p Pattern) Cover() string {
-	if p.kind == Glob {
+	switch {
+	case p.kind == Glob && p.domain == "":
+		return "*"
+	case p.kind == Glob:
 		return "*." + p.domain
 	}
 	return p.text
@@ -62,9 +64,11 @@ func (p Pattern) Matches(serverName string) bool {
 		return under && head != ""
 	case Any:
 		return strings.Contains(serverName, ".")
-	default:
-		return under && glob.MatchesAny(glob.Compile(p.Head(), '.', nil), head)
 	}
+	if p.domain == "" {
+		head, under = serverName, true
+	}
+	return under && glob.MatchesAny(glob.Compile(p.Head(), '.', nil), head)
 }
 
 // ExactSpecificity is above the length of every literal suffix.
@@ -82,9 +86,15 @@ func (p Pattern) Specificity() int {
 // ExactPattern returns the pattern that matches a canonical server name only.
 func ExactPattern(name string) Pattern { return Pattern{text: name, domain: name, kind: Exact} }
 
-// ParsePattern checks one entry of a rule's hosts and brings it to canonical
-// form (policy.md, "Hosts"). The error says how to mend it.
-func ParsePattern(text string) (Pattern, error) {
+// ParsePattern checks one entry of an allow rule's hosts and brings it to
+// canonical form (policy.md, "Hosts"). The error says how to mend it.
+func ParsePattern(text string) (Pattern, error) { return parsePattern(text, Allow) }
+
+// ParseDenyPattern is ParsePattern for a deny rule, whose globs may end as they
+// like.
+func ParseDenyPattern(text string) (Pattern, error) { return parsePattern(text, Deny) }
+
+func parsePattern(text string, action Action) (Pattern, error) {
 	if fault := textFault(text); fault != "" {
 		return Pattern{}, fmt.Errorf("%q: %s", strictyaml.Clip(text), fault)
 	}
@@ -92,14 +102,14 @@ func ParsePattern(text string) (Pattern, error) {
 	if fault != "" {
 		return Pattern{}, fmt.Errorf("%q: %s", text, fault)
 	}
-	p, fault := classify(canonical)
+	p, fault := classify(canonical, action)
 	if fault != "" {
 		return Pattern{}, fmt.Errorf("%q: %s", text, fault)
 	}
 	return p, nil
 }
 
-func classify(text string) (Pattern, string) {
+func classify(text string, action Action) (Pattern, string) {
 	domain, wild := strings.CutPrefix(text, "*.")
 	switch {
 	case text == "*":
@@ -111,7 +121,7 @@ func classify(text string) (Pattern, string) {
 	case !glob.HasMeta(text):
 		return ExactPattern(text), servername.Fault(text)
 	case !wild || glob.HasMeta(domain):
-		return parseGlob(text)
+		return parseGlob(text, action)
 	case len(domain) > servername.MaxBytes-len("a."):
 		return Pattern{}, fmt.Sprintf("no name of %d bytes or less is under this domain", servername.MaxBytes)
 	}
@@ -129,6 +139,9 @@ func textFault(text string) string {
 	switch {
 	case text == "":
 		return `empty host; write a name, such as "example.com", or remove it`
+	case strings.HasPrefix(text, ".") && strings.Trim(text, ".") != "":
+		domain := strings.TrimPrefix(text, ".")
+		return fmt.Sprintf("a host does not begin with a dot; write %q for the names below the domain, and %q for the domain itself", "*."+strictyaml.Clip(domain), strictyaml.Clip(domain))
 	case strings.Contains(text, "://"):
 		return `a scheme is no part of a host; write the name alone, such as "example.com"`
 	case strings.Contains(text, "/"):
@@ -153,51 +166,4 @@ func isAddress(text string) bool {
 	_, err := netip.ParseAddr(strings.Trim(text, "[]"))
 	_, portErr := netip.ParseAddrPort(text)
 	return err == nil || portErr == nil
-}
-
-// labelProfile converts one label as browsers do before a lookup.
-var labelProfile = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.StrictDomainName(false))
-
-// canonicalText folds ASCII to lower case, removes one trailing dot, turns
-// U-labels into A-labels and writes a leading "**." as "*.", which means the
-// same.
-func canonicalText(text string) (canonical, fault string) {
-	if rest, ok := strings.CutPrefix(text, "**."); ok {
-		text = "*." + rest
-	}
-	if text == "*." {
-		return text, "" // not "*" with a trailing dot
-	}
-	text = strings.TrimSuffix(text, ".")
-	if isASCII(text) {
-		return strings.ToLower(text), ""
-	}
-	labels := strings.Split(text, ".")
-	for i, label := range labels {
-		if isASCII(label) {
-			labels[i] = strings.ToLower(label)
-			continue
-		}
-		if glob.HasMeta(label) {
-			return "", "a label that is partly a glob must be ASCII; write the A-label (xn--…)"
-		}
-		ascii, err := labelProfile.ToASCII(label)
-		if err != nil {
-			return "", fmt.Sprintf("label %q is no internationalized domain label (%v)", label, err)
-		}
-		if strings.Contains(ascii, ".") {
-			return "", fmt.Sprintf("label %q has a character that stands for a dot; write \".\"", label)
-		}
-		labels[i] = ascii
-	}
-	return strings.Join(labels, "."), ""
-}
-
-func isASCII(s string) bool {
-	for i := range len(s) {
-		if s[i] >= 0x80 {
-			return false
-		}
-	}
-	return true
 }

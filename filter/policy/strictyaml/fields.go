@@ -26,7 +26,7 @@ type (
 // path and its name.
 func (r *Reader) Fields(node *yaml.Node, path Path, read Fields) bool {
 	if !Plain(node, yaml.MappingNode) {
-		r.Add(node, path, "%s where fields are wanted: %s", Describe(node), known(read))
+		r.Add(node, path, "%s where fields are wanted: %s", lazily(Describe, node), lazily(known, read))
 		return false
 	}
 	seen := map[string]bool{}
@@ -35,7 +35,7 @@ func (r *Reader) Fields(node *yaml.Node, path Path, read Fields) bool {
 		field := func() string { return strings.TrimPrefix(path()+"."+key, ".") }
 		switch {
 		case !ok || read[key] == nil:
-			r.Add(pair[0], path, "unknown field %q; the fields here are %s", Clip(key), known(read))
+			r.Add(pair[0], path, "unknown field %q; the fields here are %s", Clip(key), lazily(known, read))
 		case seen[key]:
 			r.Add(pair[0], field, "field given twice; remove one")
 		default:
@@ -60,7 +60,7 @@ func known(read Fields) string {
 func (r *Reader) List(node *yaml.Node, path Path, read Read) {
 	switch {
 	case !Plain(node, yaml.SequenceNode):
-		r.Add(node, path, "%s where a list is wanted", Describe(node))
+		r.Add(node, path, "%s where a list is wanted", lazily(Describe, node))
 	case len(node.Content) == 0:
 		r.Add(node, path, "empty list; add an entry or remove the field")
 	default:
@@ -76,7 +76,7 @@ func (r *Reader) List(node *yaml.Node, path Path, read Read) {
 func (r *Reader) Text(node *yaml.Node, path Path) (string, bool) {
 	text, ok := Scalar(node)
 	if !ok {
-		r.Add(node, path, "%s where text is wanted", Describe(node))
+		r.Add(node, path, "%s where text is wanted", lazily(Describe, node))
 	}
 	return text, ok
 }
@@ -88,14 +88,14 @@ func (r *Reader) Integer(node *yaml.Node, path Path, low, high int) (int, bool) 
 			return value, true
 		}
 	}
-	r.Add(node, path, "%s where a number from %d to %d is wanted", Describe(node), low, high)
+	r.Add(node, path, "%s where a number from %d to %d is wanted", lazily(Describe, node), low, high)
 	return 0, false
 }
 
 // Boolean returns true or false, or adds a problem.
 func (r *Reader) Boolean(node *yaml.Node, path Path) bool {
 	if !Plain(node, yaml.ScalarNode) || node.Tag != "!!bool" {
-		r.Add(node, path, "%s where true or false is wanted", Describe(node))
+		r.Add(node, path, "%s where true or false is wanted", lazily(Describe, node))
 		return false
 	}
 	return strings.EqualFold(node.Value, "true")
@@ -111,7 +111,7 @@ func Choice[T fmt.Stringer](r *Reader, node *yaml.Node, path Path, values ...T) 
 			return value
 		}
 	}
-	r.Add(node, path, "%s where one of %s is wanted", Describe(node), strings.Join(words, ", "))
+	r.Add(node, path, "%s where one of %s is wanted", lazily(Describe, node), strings.Join(words, ", "))
 	return chosen
 }
 
@@ -152,8 +152,18 @@ func Describe(node *yaml.Node) string {
 	return Clip(node.Value)
 }
 
-// maxShown is where Clip cuts: what is longer than a host name is none.
-const maxShown = 255
+// maxText is where Clip cuts: what is longer than a host name is none.
+const maxText = 255
+
+// lazily returns what prints as the result of a call, which is made only if it
+// is printed.
+func lazily[T any](call func(T) string, argument T) fmt.Stringer {
+	return later(func() string { return call(argument) })
+}
+
+type later func() string
+
+func (l later) String() string { return l() }
 
 // Clip cuts text that is too long to be shown whole.
-func Clip(text string) string { return text[:min(len(text), maxShown)] }
+func Clip(text string) string { return text[:min(len(text), maxText)] }

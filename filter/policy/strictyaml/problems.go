@@ -14,6 +14,7 @@ type Problem struct {
 	Column  int    `json:"column"`         // from 1
 	Path    string `json:"path,omitempty"` // such as "rules[2].hosts[0]"; empty for the whole file
 	Message string `json:"message"`        // what is wrong and how to mend it
+	More    int    `json:"more,omitempty"` // so many more mistakes are not listed; only the last problem has it
 }
 
 // Error returns "file:line:column: path: message".
@@ -29,13 +30,37 @@ func (p Problem) Error() string {
 // an error if it is not empty.
 type Problems []Problem
 
-// Error returns one line for each problem.
+// maxShown is how many problems Error shows: enough to see what is wrong, and no
+// flood in a log when a large file is broken in each line.
+const maxShown = 20
+
+// Error returns one line for each of the first problems, and how many more there
+// are.
 func (ps Problems) Error() string {
-	lines := make([]string, len(ps))
-	for i, p := range ps {
+	shown := ps.First(maxShown)
+	lines := make([]string, len(shown))
+	for i, p := range shown {
 		lines[i] = p.Error()
 	}
 	return strings.Join(lines, "\n")
+}
+
+// First returns the first n problems, and as the last one how many more there
+// are.
+func (ps Problems) First(n int) Problems {
+	if len(ps) <= n {
+		return ps
+	}
+	more := 0
+	for _, p := range ps[n:] {
+		more += max(p.More, 1)
+	}
+	return append(slices.Clone(ps[:n]), moreProblems(ps[n], more))
+}
+
+// moreProblems says, at the place of the first of them, that there are more.
+func moreProblems(at Problem, more int) Problem {
+	return Problem{File: at.File, Line: at.Line, Column: at.Column, Message: fmt.Sprintf("and %d more mistakes are not shown; mend the first ones", more), More: more}
 }
 
 // Sort orders the problems by their positions.

@@ -17,7 +17,7 @@ import (
 
 const (
 	maxFileBytes = 64 << 20
-	maxProblems  = 1000 // they end up in a log
+	maxProblems  = 1000 // that are listed
 )
 
 // Reader walks a YAML tree and collects what is wrong with it. Aliases, tags
@@ -25,24 +25,44 @@ const (
 type Reader struct {
 	File     string // its name, for the problems
 	Problems Problems
+	more     int // problems that are only counted
 }
 
 // Add notes a problem of a node; path is its own.
 func (r *Reader) Add(node *yaml.Node, path Path, format string, args ...any) {
+	if r.full() {
+		r.more++
+		return
+	}
 	r.AddAt(PositionOf(node), path(), format, args...)
 }
 
 // AddAt notes a problem at a place in the file.
 func (r *Reader) AddAt(at Position, path, format string, args ...any) {
-	switch {
-	case len(r.Problems) == maxProblems:
-		path, format, args = "", "more mistakes are not shown; mend the first %d", []any{maxProblems}
-	case len(r.Problems) > maxProblems:
+	if len(r.Problems) == maxProblems {
+		r.more++
 		return
 	}
 	r.Problems = append(r.Problems, Problem{
 		File: r.File, Line: at.Line, Column: at.Column, Path: path, Message: fmt.Sprintf(format, args...),
 	})
+}
+
+// full reports whether a further mistake is only counted; then its text need not
+// be made.
+func (r *Reader) full() bool { return len(r.Problems) == maxProblems }
+
+// Err returns the problems in order, or nil if there are none.
+func (r *Reader) Err() error {
+	if len(r.Problems) == 0 {
+		return nil
+	}
+	r.Problems.Sort()
+	if r.more > 0 {
+		last := &r.Problems[len(r.Problems)-1]
+		r.Problems = append(r.Problems, moreProblems(*last, r.more))
+	}
+	return r.Problems
 }
 
 // Position is a place in a file, both from 1.
@@ -67,6 +87,10 @@ func (r *Reader) Document(data []byte) (body *yaml.Node) {
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
+	if tooDense(data) {
+		r.AddAt(start, "", "more values than a file of %d bytes can have; are there many empty entries, or is it another file?", len(data))
+		return nil
+	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	var first, second yaml.Node
 	err := decoder.Decode(&first)
@@ -90,12 +114,9 @@ func (r *Reader) Document(data []byte) (body *yaml.Node) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// What the YAML library says of an unquoted "*", which it takes for an alias,
-// and the first such in a line.
-var (
-	faultyAlias  = regexp.MustCompile(`unknown anchor|scanning an alias|alphabetic or numeric character`)
-	unquotedStar = regexp.MustCompile(`^(?:(?:[^#"'*]|"[^"]*"|'[^']*')*[\s,[{])?(\*)`)
-)
+// faultyAlias is what the YAML library says of an unquoted "*", which it takes
+// for an alias.
+var faultyAlias = regexp.MustCompile(`unknown anchor|scanning an alias|alphabetic or numeric character`)
 
 // syntaxError adds a problem where the library found it; of unquoted stars, one
 // for each line that has one.
@@ -120,11 +141,34 @@ func (r *Reader) unquotedStars(text string) (found bool) {
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
-		if star := unquotedStar.FindStringSubmatchIndex(line); star != nil {
-			column := utf8.RuneCountInString(line[:star[2]]) + 1
+		if star := unquotedStar(line); star >= 0 {
+			column := utf8.RuneCountInString(line[:star]) + 1
 			r.AddAt(Position{n, column}, "", `not YAML: a host that begins with "*" needs quotes`)
 			found = true
 		}
 	}
 	return found
+}
+
+// unquotedStar returns the place of the first "*" that begins a value in a line,
+// or -1.
+func unquotedStar(line string) int {
+	for i := 0; i < len(line); i++ {
+		switch c := line[i]; c {
+		case '#':
+			return -1
+		case '"', '\'':
+			end := strings.IndexByte(line[i+1:], c)
+			if end < 0 {
+				return -1
+			}
+			i += 1 + end
+		case '*':
+			if i == 0 || strings.IndexByte(" \t,[{", line[i-1]) >= 0 {
+				return i
+			}
+			return -1
+		}
+	}
+	return -1
 }

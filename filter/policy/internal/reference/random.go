@@ -83,6 +83,7 @@ var (
 		"b.a.b.a.example.com", "xexample.com", "a.xexample.com", "example.co.uk", "a.co.uk", "uk", "example.org",
 		"a-very-long-label-indeed.example.com", "a-very-long-label-indeeed.example.com", "a.a-very-long-label-indeed.example.com",
 	}
+	deniedHosts    = []string{"*a*", "**b**.com", "a**", "*.*", "*.*.{com,uk}", "*example.com", "[!a]**.c*m", "com*"} // globs that end as they like
 	somePrincipals = []string{
 		"spiffe://cluster.local/ns/a/sa/one", "spiffe://cluster.local/ns/a/sa/two", "spiffe://cluster.local/ns/b/sa/one",
 		"spiffe://cluster.local/ns/a/sa/*", "spiffe://cluster.local/ns/*/sa/one", "spiffe://cluster.local/**",
@@ -112,6 +113,9 @@ func Random(random *rand.Rand) File {
 			Principals: Some(random, somePrincipals, 2),
 			Ports:      Some(random, somePorts, 3),
 		})
+		if last := &f.Rules[i]; last.Action == "deny" {
+			last.Hosts = append(last.Hosts, Some(random, deniedHosts, 2)...)
+		}
 	}
 	return f
 }

@@ -56,8 +56,12 @@ func (c *Config) DefineGauges(names []string) error {
 
 func newIDs(n int) *C.size_t { return (*C.size_t)(C.calloc(C.size_t(n), C.sizeof_size_t)) }
 
-// Count raises a counter. Main thread only: see OnMain.
-func (c *Config) Count(counter int) { C.config_count(c.c, C.size_t(counter)) }
+// Count raises a counter by n. Main thread only: see OnMain.
+func (c *Config) Count(counter, n int) {
+	if n > 0 {
+		C.config_count(c.c, C.size_t(counter), C.uint64_t(n))
+	}
+}
 
 // SetGauge sets a gauge. Main thread only: see OnMain.
 func (c *Config) SetGauge(gauge int, value uint64) {

@@ -69,9 +69,9 @@ bool config_define_gauge(struct config* c, size_t index, const char* name, size_
              c->envoy, buffer(name, length), &c->gauges[index]) == METRICS_SUCCESS;
 }
 
-void config_count(struct config* c, size_t counter) {
+void config_count(struct config* c, size_t counter, uint64_t n) {
   if (counter < c->counter_count)
-    envoy_dynamic_module_callback_network_filter_config_increment_counter(c->envoy, c->counters[counter], 1);
+    envoy_dynamic_module_callback_network_filter_config_increment_counter(c->envoy, c->counters[counter], n);
 }
 
 void config_set_gauge(struct config* c, size_t gauge, uint64_t value) {

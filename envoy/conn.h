@@ -66,7 +66,7 @@ bool host_log_enabled(unsigned level);
 
 bool config_define_counter(struct config*, size_t index, const char* name, size_t length);
 bool config_define_gauge(struct config*, size_t index, const char* name, size_t length);
-void config_count(struct config*, size_t counter);              // main thread
+void config_count(struct config*, size_t counter, uint64_t n);  // main thread
 void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
 void* config_scheduler_new(struct config*);
 void config_schedule(void* scheduler);  // any thread; goConfigScheduled follows on the main thread

@@ -17,6 +17,8 @@ type compiled struct {
 	version uint64            // made of it
 	rules   int
 	marked  bool // its text had the end mark
+
+	contents *contents
 }
 
 // cache finds the same content compiled: Envoy hands over a configuration
@@ -44,7 +46,7 @@ func (c *cache) compile(name string, data []byte) (compiled, error) {
 		return compiled{}, firstProblems(err)
 	}
 	fresh := compiled{policy: policy.Compile(d), hash: hash, version: Version(data),
-		rules: len(d.Rules), marked: document.HasEndMark(data)}
+		rules: len(d.Rules), marked: document.HasEndMark(data), contents: contentsOf(d)}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if known, ok := c.findLocked(hash); ok {

@@ -71,6 +71,8 @@ type Status struct {
 	Version  uint64    // changes with the content, 48 bits; 0 while there is no policy
 	Rules    int       // of the policy in force
 	LoadedAt time.Time // when it came into force; zero while there is none
+	Hosts    int       // of all its rules
+	Denying  int       // rules that deny, and not in shadow mode
 	// Problem is why the newest attempt was refused: an older policy, or none,
 	// is in force. Nil: it was not.
 	Problem error
@@ -88,7 +90,11 @@ func (l *Lineage) Status() Status {
 }
 
 func (l *Lineage) statusLocked() Status {
-	return Status{Version: l.inForce.version, Rules: l.inForce.rules, LoadedAt: l.loadedAt, Problem: l.problem}
+	s := Status{Version: l.inForce.version, Rules: l.inForce.rules, LoadedAt: l.loadedAt, Problem: l.problem}
+	if c := l.inForce.contents; c != nil {
+		s.Hosts, s.Denying = len(c.hosts), c.denyRules()
+	}
+	return s
 }
 
 // Change is one attempt to change the policy of a lineage.
@@ -96,6 +102,7 @@ type Change struct {
 	Lineage *Lineage
 	Status  Status // after it
 	Changed bool   // another policy is in force now
+	Edit    *Edit  // what that changed; nil for the first policy
 	Refused error  // why this attempt was refused; nil: it was not
 }
 
@@ -104,16 +111,17 @@ func (l *Lineage) accept(c compiled) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.problem = nil
-	changed := l.putLocked(c)
-	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
+	changed, edit := l.putLocked(c)
+	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed, Edit: edit}
 }
 
-func (l *Lineage) putLocked(c compiled) (changed bool) {
+func (l *Lineage) putLocked(c compiled) (changed bool, edit *Edit) {
 	if l.newest.Swap(c.policy) == c.policy {
-		return false
+		return false, nil
 	}
+	edit = editOf(l.inForce.contents, c.contents)
 	l.inForce, l.loadedAt = c, time.Now()
-	return true
+	return true, edit
 }
 
 // refuse keeps the policy that is in force.
@@ -157,9 +165,13 @@ func (l *Lineage) settle(u *Use) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.problem = u.problem
-	changed := u.pinned.policy != nil && l.putLocked(u.pinned)
+	change := Change{Lineage: l}
+	if u.pinned.policy != nil {
+		change.Changed, change.Edit = l.putLocked(u.pinned)
+	}
 	u.settled.Store(true)
-	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
+	change.Status = l.statusLocked()
+	return change
 }
 
 // unpin ends an inline configuration. If its policy was the newest while an
@@ -169,12 +181,13 @@ func (l *Lineage) unpin(u *Use) Change {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.pinned = slices.DeleteFunc(l.pinned, func(other *Use) bool { return other == u })
-	changed := false
+	change := Change{Lineage: l}
 	for _, newest := range slices.Backward(l.pinned) {
 		if newest.settled.Load() {
-			changed = l.putLocked(newest.pinned)
+			change.Changed, change.Edit = l.putLocked(newest.pinned)
 			break
 		}
 	}
-	return Change{Lineage: l, Status: l.statusLocked(), Changed: changed}
+	change.Status = l.statusLocked()
+	return change
 }

@@ -11,23 +11,39 @@ import (
 
 // The metrics of the policy, beside the counters of package filter.
 const (
-	gaugeVersion  = iota // changes with the content; 0: none
-	gaugeRules           // of the policy in force
-	gaugeLoadedAt        // when the newest came into force, seconds since 1970; 0: never
-	gaugeStale           // 1: the newest policy was rejected
+	gaugeVersion   = iota // changes with the content; 0: none
+	gaugeRules            // of the policy in force
+	gaugeLoadedAt         // when the newest came into force, seconds since 1970; 0: never
+	gaugeStale            // 1: the newest policy was rejected
+	gaugeHosts            // of the policy in force
+	gaugeDenyRules        // of it, those in shadow mode left out
 )
 
-var gauges = []string{"policy_version", "policy_rules", "policy_loaded_at", "policy_stale"}
+var gauges = []string{"policy_version", "policy_rules", "policy_loaded_at", "policy_stale", "policy_hosts", "policy_deny_rules"}
+
+// What changes of the policy count.
+const (
+	countLoaded = iota
+	countRejected
+	countHostsAdded
+	countHostsRemoved
+	countRulesAdded
+	countRulesRemoved
+	countRulesModified
+	changeCounts
+)
+
+var changeCounters = []string{"policy_loaded", "policy_rejected", "policy_hosts_added", "policy_hosts_removed",
+	"policy_rules_added", "policy_rules_removed", "policy_rules_modified"}
 
 var (
-	counterLoaded   = len(filter.Counters())
-	counterRejected = counterLoaded + 1
-	counterHit      = counterLoaded + 2
-	counterMiss     = counterLoaded + 3
+	firstChangeCounter = len(filter.Counters())
+	counterHit         = firstChangeCounter + changeCounts
+	counterMiss        = counterHit + 1
 )
 
 func defineMetrics(host *envoy.Config) error {
-	counters := append(filter.Counters(), "policy_loaded", "policy_rejected", "decision_cache_hit", "decision_cache_miss")
+	counters := append(append(filter.Counters(), changeCounters...), "decision_cache_hit", "decision_cache_miss")
 	if err := host.DefineCounters(counters, filter.PanicCounter()); err != nil {
 		return err
 	}
@@ -55,14 +71,11 @@ func (s *shared) users() []*factory {
 // configurations. Main thread.
 func (s *shared) publish(host *envoy.Config) {
 	s.mu.Lock()
-	loaded, rejected := s.loaded, s.rejected
-	s.loaded, s.rejected = 0, 0
+	counted := s.uncounted
+	s.uncounted = [changeCounts]int{}
 	s.mu.Unlock()
-	for range loaded {
-		host.Count(counterLoaded)
-	}
-	for range rejected {
-		host.Count(counterRejected)
+	for i, n := range counted {
+		host.Count(firstChangeCounter+i, n)
 	}
 	for gauge, value := range s.gauges() {
 		host.SetGauge(gauge, value)
@@ -82,7 +95,9 @@ func (s *shared) gauges() []uint64 {
 		seen[f.use.Lineage] = true
 		status := f.use.Lineage.Status()
 		values[gaugeVersion] = (values[gaugeVersion] + status.Version) % (1 << versionBits)
-		values[gaugeRules] += uint64(status.Rules) //nolint:gosec // a length
+		values[gaugeRules] += uint64(status.Rules)       //nolint:gosec // a length
+		values[gaugeHosts] += uint64(status.Hosts)       //nolint:gosec // a length
+		values[gaugeDenyRules] += uint64(status.Denying) //nolint:gosec // a length
 		if status.Problem != nil {
 			values[gaugeStale] = 1
 		}

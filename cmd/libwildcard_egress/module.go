@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"strings"
 	"sync"
 
 	"wildcard-egress/envoy"
@@ -22,8 +23,7 @@ type shared struct {
 
 	mu        sync.Mutex
 	factories map[*factory]struct{}
-	loaded    int // changes not counted in Envoy yet
-	rejected  int
+	uncounted [changeCounts]int // of changes, not counted in Envoy yet
 }
 
 func newShared() *shared {
@@ -90,21 +90,51 @@ func (s *shared) apply(c livepolicy.Change) {
 		f.setLimits()
 	}
 	if c.Refused != nil {
-		s.rejected++
+		s.uncounted[countRejected]++
 	}
 	if c.Changed {
-		s.loaded++
+		s.uncounted[countLoaded]++
+	}
+	if e := c.Edit; e != nil {
+		s.uncounted[countHostsAdded] += e.HostsAdded.Count
+		s.uncounted[countHostsRemoved] += e.HostsRemoved.Count
+		s.uncounted[countRulesAdded] += e.RulesAdded.Count
+		s.uncounted[countRulesRemoved] += e.RulesRemoved.Count
+		s.uncounted[countRulesModified] += e.RulesModified.Count
 	}
 }
 
 func (s *shared) report(c livepolicy.Change) {
 	if c.Changed {
-		s.log.Info("policy in force", "from", c.Lineage.Name, "version", c.Status.Version, "rules", c.Status.Rules)
+		s.log.Info("policy in force", append([]any{"from", c.Lineage.Name, "version", c.Status.Version, "rules", c.Status.Rules,
+			"hosts", c.Status.Hosts, "deny_rules", c.Status.Denying}, said(c.Edit)...)...)
+	}
+	if c.Edit != nil && len(c.Edit.Opens) > 0 {
+		s.log.Warn("the new policy opens much, which may be a mistake: " + strings.Join(c.Edit.Opens, "; "))
 	}
 	if c.Refused != nil {
 		s.log.Error("policy rejected; the last good one stays in force, and without one every connection is denied: " +
 			c.Refused.Error())
 	}
+}
+
+// said is what an edit changed, for the log.
+func said(e *livepolicy.Edit) (attrs []any) {
+	if e == nil {
+		return nil
+	}
+	for _, list := range []struct {
+		name  string
+		names livepolicy.Names
+	}{
+		{"rules_added", e.RulesAdded}, {"rules_removed", e.RulesRemoved}, {"rules_modified", e.RulesModified},
+		{"hosts_added", e.HostsAdded}, {"hosts_removed", e.HostsRemoved},
+	} {
+		if list.names.Count > 0 {
+			attrs = append(attrs, list.name, list.names.String())
+		}
+	}
+	return attrs
 }
 
 func (s *shared) panicked(recovered any) {

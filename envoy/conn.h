@@ -34,7 +34,9 @@ struct config {
   _Atomic size_t max_hello_bytes; // of a hello that may be recalled
   size_t recall_slots;            // for each worker, a power of two, RECALL_WAYS at least; 0: off
   size_t hit_counter, miss_counter;
-  struct table* tables[TRACK_WORKERS];  // by worker, each only its own
+  // By worker. Whoever works with one takes it out, and so no two do.
+  _Atomic(struct table*) tables[TRACK_WORKERS];
+  _Atomic bool recall_stopped;
 };
 
 // One downstream connection.

@@ -29,7 +29,7 @@ const void* envoy_dynamic_module_on_network_filter_config_new(void* config_envoy
 void envoy_dynamic_module_on_network_filter_config_destroy(const void* config) {
   struct config* c = (struct config*)config;
   goConfigDestroy(c);
-  recall_free(c);
+  recall_stop(c);
   free(c->expiry_key);
   free(c->counters);
   free(c->gauges);

@@ -1,4 +1,7 @@
 // The decision cache: a table for each worker, so without locks. The rules are:
+//  - A worker takes its table out while it works with it. Whoever stops recalling
+//    takes out those that are there; a worker that finds it stopped when it puts
+//    its own back does the same.
 //  - An entry is for a key (caller, outer server name, server name as sent, ECH
 //    or not) and a generation of the policy; another generation makes it void.
 //  - The generation is read before Go decides, so that a policy which came
@@ -6,6 +9,7 @@
 //  - Only connections that were let through are kept: refusals are logged.
 #include "recall.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,6 +29,7 @@ struct entry {
 struct table {
   // The connection that was refused last, and its key.
   struct conn* conn;
+  uint32_t worker;
   uint64_t hash, generation;
   size_t key_length;
   char key[MAX_KEY];
@@ -33,16 +38,32 @@ struct table {
   struct entry* slots[];  // sets of RECALL_WAYS, newest first
 };
 
-static struct table* table_of(struct conn* c) {
+static struct table* take_table(struct conn* c) {
   struct config* config = c->config;
+  if (config->recall_slots == 0 || config->recall_stopped) return NULL;
   uint32_t worker = envoy_dynamic_module_callback_network_filter_get_worker_index(c->envoy);
   if (worker >= TRACK_WORKERS) return NULL;  // no two workers may share a table
-  struct table** table = &config->tables[worker];
-  if (*table == NULL) {
-    *table = calloc(1, sizeof **table + config->recall_slots * sizeof (*table)->slots[0]);
-    if (*table != NULL) (*table)->mask = config->recall_slots / RECALL_WAYS - 1;
+  struct table* t = atomic_exchange(&config->tables[worker], NULL);
+  if (t == NULL) {
+    t = calloc(1, sizeof *t + config->recall_slots * sizeof t->slots[0]);
+    if (t == NULL) return NULL;
+    t->mask = config->recall_slots / RECALL_WAYS - 1;
+    t->worker = worker;
   }
-  return *table;
+  return t;
+}
+
+// exchange_table puts a table, or none, in a worker's place and frees what was there.
+static void exchange_table(struct config* config, uint32_t worker, struct table* by) {
+  struct table* t = atomic_exchange(&config->tables[worker], by);
+  for (size_t slot = 0; t != NULL && slot < config->recall_slots; slot++) free(t->slots[slot]);
+  free(t);
+}
+
+static void put_table_back(struct config* config, struct table* t) {
+  uint32_t worker = t->worker;
+  exchange_table(config, worker, t);
+  if (config->recall_stopped) exchange_table(config, worker, NULL);
 }
 
 static void append(struct table* t, const char* bytes, size_t length) {
@@ -107,10 +128,8 @@ static const struct entry* find(struct table* t) {
   return NULL;
 }
 
-bool recall(struct conn* c) {
+static bool recall_from(struct table* t, struct conn* c) {
   struct config* config = c->config;
-  struct table* t = config->recall_slots == 0 ? NULL : table_of(c);
-  if (t == NULL) return false;
   t->conn = NULL;  // before any return: a later connection may have the address of an earlier one
   if (c->seen != 0 || host_log_enabled(LOG_DEBUG) || conn_expired(c)) return false;
   t->generation = config->generation;
@@ -120,6 +139,15 @@ bool recall(struct conn* c) {
   conn_count(c, e != NULL ? config->hit_counter : config->miss_counter);
   if (e != NULL) replay(c, &e->effects);
   return c->state == CONN_FORWARDING;
+}
+
+bool recall(struct conn* c) {
+  struct table* t = take_table(c);
+  if (t == NULL) return false;
+  struct config* config = c->config;
+  bool recalled = recall_from(t, c);
+  put_table_back(config, t);
+  return recalled;
 }
 
 static const void* copy(char** to, const void* from, size_t length) {
@@ -150,16 +178,16 @@ static void store(struct table* t, const struct effects* e) {
 void recall_put(struct conn* c, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
                 const uint32_t* lengths, const uint32_t* counter, uint32_t counters) {
   struct effects e = {states, texts, counters, bytes_length, bytes, lengths, counter};
-  struct table* t = c->config->recall_slots == 0 ? NULL : table_of(c);
-  if (t == NULL || t->conn != c) return;
-  t->conn = NULL;
-  store(t, &e);
+  struct table* t = take_table(c);
+  if (t == NULL) return;
+  if (t->conn == c) {
+    t->conn = NULL;
+    store(t, &e);
+  }
+  put_table_back(c->config, t);
 }
 
-void recall_free(struct config* config) {
-  for (size_t i = 0; i < TRACK_WORKERS; i++) {
-    struct table* table = config->tables[i];
-    for (size_t slot = 0; table != NULL && slot < config->recall_slots; slot++) free(table->slots[slot]);
-    free(table);
-  }
+void recall_stop(struct config* config) {
+  config->recall_stopped = true;
+  for (uint32_t worker = 0; worker < TRACK_WORKERS; worker++) exchange_table(config, worker, NULL);
 }

@@ -49,3 +49,14 @@ func readHello(hello []byte, maxBytes int) (name string, ech, ok bool) {
 	}
 	return C.GoStringN((*C.char)(unsafe.Pointer(h.name)), C.int(h.name_length)), bool(h.ech), true
 }
+
+// StopRecalling frees the decisions that the configuration keeps, and has it keep
+// no more: for one that gets no new connections. Any thread; nothing happens once
+// the configuration has ended.
+func (c *Config) StopRecalling() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		C.recall_stop(c.c)
+	}
+}

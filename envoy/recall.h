@@ -25,6 +25,7 @@ bool recall(struct conn*);
 void recall_put(struct conn*, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
                 const uint32_t* lengths, const uint32_t* counter, uint32_t counters);
 
-void recall_free(struct config*);
+// recall_stop frees all that was kept, and keeps nothing from then on. Any thread.
+void recall_stop(struct config*);
 
 #endif

@@ -66,6 +66,12 @@ func (u *Use) Newest() *policy.Policy {
 	return u.Lineage.Newest()
 }
 
+// Superseded says whether a newer configuration has brought another policy: Envoy
+// gives this one's no new connections then.
+func (u *Use) Superseded() bool {
+	return u.inline && u.settled.Load() && u.pinned.policy != u.Lineage.Newest()
+}
+
 // Status is what an operator wants to know of a lineage.
 type Status struct {
 	Version  uint64    // changes with the content, 48 bits; 0 while there is no policy

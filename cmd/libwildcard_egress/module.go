@@ -88,6 +88,9 @@ func (s *shared) apply(c livepolicy.Change) {
 	defer s.mu.Unlock()
 	for f := range s.factories {
 		f.setLimits()
+		if f.use.Superseded() {
+			f.host.StopRecalling()
+		}
 	}
 	if c.Refused != nil {
 		s.uncounted[countRejected]++

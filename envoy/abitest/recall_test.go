@@ -1,6 +1,8 @@
 package abitest_test
 
 import (
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
@@ -58,3 +60,48 @@ func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
 }
 
 func helloOf(name string) []byte { return hellotest.Whole(hellotest.Curl(name).Message()) }
+
+// A configuration that a newer one has replaced keeps its policy alone, also
+// while its last connections are decided.
+func TestNothingIsKeptOnceRecallingHasStopped(t *testing.T) {
+	var asked atomic.Int64
+	s := &script{
+		make: func(host *envoy.Config) error {
+			host.RecallDecisions(16, counterOther, counterOther)
+			host.SetLimits(envoy.Limits{MaxHelloBytes: 16384})
+			return nil
+		},
+		data: func(conn *envoy.Conn, _ []byte, _ bool) api.FilterStatus {
+			asked.Add(1)
+			conn.SetText("decision", "allow")
+			conn.Remember()
+			return api.NetworkFilterContinue
+		},
+	}
+	config := start(t, s)
+	ask := func() {
+		conn := open(config)
+		defer conn.End()
+		conn.Append(helloOf("allowed.test"))
+		conn.Read(false)
+	}
+	ask()
+	ask()
+	if n := asked.Load(); n != 1 {
+		t.Fatalf("asked %d times before, want once", n)
+	}
+	var stopping sync.WaitGroup
+	stopping.Go(s.host.StopRecalling)
+	for range 100 {
+		ask()
+	}
+	stopping.Wait()
+	before := asked.Load()
+	ask()
+	ask()
+	if n := asked.Load(); n != before+2 {
+		t.Errorf("asked %d times for two connections after it", n-before)
+	}
+	config.End()
+	wantNothingLeft(t)
+}

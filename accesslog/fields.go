@@ -32,6 +32,7 @@ var fields = []Field{
 	{"detail", "string", "the reason has one", "what exactly is wrong", said(filter.DetailKey)},
 	{"shadow_rule", "string", "a shadow rule would decide otherwise", "its name", said(filter.ShadowRuleKey)},
 	{"shadow_decision", "string", "a shadow rule would decide otherwise", "its decision", said(filter.ShadowDecisionKey)},
+	{"shadow_reason", "string", "a limit in shadow mode is over", "what it would be refused for", said(filter.ShadowReasonKey)},
 	{"requested_server_name", "string", "it was refused", "the outer server name, which has the port that was asked for", said(filter.RequestedServerNameKey)},
 	{"downstream_transport_failure_reason", "string", "the outer TLS failed", "Envoy's text", "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%"},
 	{"upstream_remote_address", "string", "the upstream was reached", "the address and port that was reached", "%UPSTREAM_REMOTE_ADDRESS%"},

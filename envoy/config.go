@@ -76,6 +76,9 @@ type Limits struct {
 	// MaxHelloBytes is the size of the largest ClientHello whose decision may be
 	// recalled without asking the filter.
 	MaxHelloBytes int
+	// RecallFor is how long a decision is recalled before the filter is asked
+	// again; 0: until the next SetLimits.
+	RecallFor time.Duration
 }
 
 // SetLimits sets the limits and forgets all decisions: call it when decisions
@@ -87,7 +90,8 @@ func (c *Config) SetLimits(l Limits) {
 	if c.ended {
 		return
 	}
-	C.config_set_limits(c.c, C.uint64_t(l.Deadline.Nanoseconds()), C.size_t(l.MaxHelloBytes))
+	C.config_set_limits(c.c, C.uint64_t(l.Deadline.Nanoseconds()), C.size_t(l.MaxHelloBytes),
+		C.uint64_t(l.RecallFor.Nanoseconds()))
 	C.config_new_generation(c.c)
 }
 

@@ -21,6 +21,7 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_write),
       NEEDED(envoy_dynamic_module_callback_network_filter_close_with_details),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_requested_server_name),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_remote_address),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
@@ -108,13 +109,19 @@ void conn_close(struct conn* c, unsigned close_type, const char* details, size_t
   c->state = CONN_CLOSED;
   deadline_stop(c);
   conn_untrack(c);
+  limits_leave(c);
   envoy_dynamic_module_callback_network_filter_close_with_details(c->envoy, close_type, buffer(details, length));
 }
 
-void conn_forward(struct conn* c) {
+bool conn_forward(struct conn* c) {
   deadline_stop(c);
+  if (!deadline_start(c, c->duration_ns, SCHEDULED_DURATION)) {
+    conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
+    return false;
+  }
   if (c->reading_was_disabled) envoy_dynamic_module_callback_network_filter_read_disable(c->envoy, true);
   c->state = CONN_FORWARDING;
+  return true;
 }
 
 void conn_panicked(struct conn* c) {
@@ -133,6 +140,13 @@ envoy_buffer conn_requested_server_name(struct conn* c) {
   envoy_buffer name = {NULL, 0};
   envoy_dynamic_module_callback_network_filter_get_requested_server_name(c->envoy, &name);
   return name;
+}
+
+envoy_buffer conn_remote_address(struct conn* c) {
+  envoy_buffer address = {NULL, 0};
+  uint32_t port;
+  envoy_dynamic_module_callback_network_filter_get_remote_address(c->envoy, &address, &port);
+  return address;
 }
 
 size_t conn_uri_san_count(struct conn* c) {
@@ -168,9 +182,10 @@ bool conn_expired(struct conn* c) {
   return until < time(NULL);
 }
 
-void config_set_limits(struct config* c, uint64_t deadline_ns, size_t max_hello_bytes) {
+void config_set_limits(struct config* c, uint64_t deadline_ns, size_t max_hello_bytes, uint64_t recall_ns) {
   c->deadline_ns = deadline_ns;
   c->max_hello_bytes = max_hello_bytes;
+  c->recall_ns = recall_ns;
 }
 
 void config_new_generation(struct config* c) { c->generation++; }

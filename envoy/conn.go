@@ -82,6 +82,10 @@ func (c *Conn) RequestedServerName() string {
 	return strings.Clone(text(C.conn_requested_server_name(c.c)))
 }
 
+// RemoteAddress is the IP address of the client, without the port; empty when
+// there is none.
+func (c *Conn) RemoteAddress() string { return strings.Clone(text(C.conn_remote_address(c.c))) }
+
 // PeerURISANs are the URI SANs of the client certificate; empty without one.
 func (c *Conn) PeerURISANs() []string {
 	n := int(C.conn_uri_san_count(c.c))

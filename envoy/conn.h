@@ -4,6 +4,7 @@
 #define WILDCARD_EGRESS_ENVOY_CONN_H
 
 #include "abi.h"
+#include "limits.h"
 
 // More workers than these share what is kept for each.
 enum { TRACK_WORKERS = 256 };
@@ -32,6 +33,7 @@ struct config {
   // The decision cache (recall.c).
   _Atomic uint64_t generation;    // of the policy; a change makes all entries void
   _Atomic size_t max_hello_bytes; // of a hello that may be recalled
+  _Atomic uint64_t recall_ns;     // how long an entry is asked; 0: for ever
   size_t recall_slots;            // for each worker, a power of two, RECALL_WAYS at least; 0: off
   size_t hit_counter, miss_counter;
   // By worker. Whoever works with one takes it out, and so no two do.
@@ -53,13 +55,19 @@ struct conn {
   // Its waiting list (deadlines.c), null when it is in none; guarded by the mutex there.
   struct waiting_list* list;
   uint64_t expires_ns;
+  uint64_t expiry;  // what is scheduled then
   struct conn *previous, *next;
 
   struct label* label;  // track.c; null when not tracked
+
+  // Who it is counted for (limits.c).
+  struct party* parties[LIMITED_PARTIES];
+  unsigned char party_count;
+  uint64_t duration_ns;  // how long it may last once it is forwarded; 0: no limit
 };
 
 // What the scheduled hook is asked to do.
-enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1 };
+enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1, SCHEDULED_DURATION = 2 };
 
 // The callbacks that this Envoy lacks: the name of the first, or null.
 const char* host_lacks(void);
@@ -73,7 +81,7 @@ void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
 void* config_scheduler_new(struct config*);
 void config_schedule(void* scheduler);  // any thread; goConfigScheduled follows on the main thread
 void config_scheduler_delete(void* scheduler);
-void config_set_limits(struct config*, uint64_t deadline_ns, size_t max_hello_bytes);
+void config_set_limits(struct config*, uint64_t deadline_ns, size_t max_hello_bytes, uint64_t recall_ns);
 void config_new_generation(struct config*);
 
 // What the filter may do to its connection, on its worker, inside a hook.
@@ -81,10 +89,11 @@ size_t conn_chunk_count(struct conn*);
 bool conn_chunks(struct conn*, envoy_buffer* chunks);
 void conn_write(struct conn*, const char* data, size_t length);
 void conn_close(struct conn*, unsigned close_type, const char* details, size_t length);
-void conn_forward(struct conn*);
+bool conn_forward(struct conn*);  // false: closed instead
 void conn_panicked(struct conn*);
 void conn_count(struct conn*, size_t counter);
 envoy_buffer conn_requested_server_name(struct conn*);
+envoy_buffer conn_remote_address(struct conn*);  // without the port; empty when it is no IP address
 size_t conn_uri_san_count(struct conn*);
 bool conn_uri_sans(struct conn*, envoy_buffer* sans);
 bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
@@ -93,9 +102,10 @@ bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, con
 bool conn_expired(struct conn*);
 void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
-// deadlines.c: a connection that waits is closed when its deadline passes.
-// deadline_start returns false when it cannot be watched: close it then.
-bool deadline_start(struct conn*);
+// deadlines.c: the event is scheduled when the limit has passed; 0: no limit. A
+// connection has one at a time. deadline_start returns false when it cannot be
+// watched: close it then.
+bool deadline_start(struct conn*, uint64_t limit_ns, uint64_t event);
 void deadline_stop(struct conn*);
 
 // track.c: connections that may be revoked after they were forwarded.

@@ -1,7 +1,8 @@
 // The waiting lists of the process, and one thread that sleeps until the first
-// head of any of them expires. Envoy has no timer for a network filter that
-// waits for its first bytes (envoy.md, trap 5), and a Go timer per connection
-// would enter Go twice more. The rules are:
+// head of any of them expires. Connections wait for their decision, then for the
+// end of the longest time that they may last. Envoy has no timer for a network
+// filter that waits for its first bytes (envoy.md, trap 5), and a Go timer per
+// connection would enter Go twice more. The rules are:
 //  - The connections of one list have the same time to wait. So each list is in
 //    the order of expiry, and to enter one costs the same however many wait,
 //    under whatever mixture of policies.
@@ -16,6 +17,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "clock.h"
+
 struct waiting_list {
   uint64_t limit_ns;  // the same for all in it
   struct conn *head, *tail;
@@ -27,12 +30,6 @@ static pthread_cond_t not_empty;  // made by start_sweeper, on the monotonic clo
 static struct waiting_list* lists;  // as many as different times were ever waited at once
 static bool sweeper_runs;
 static uint64_t sweeper_wakes_ns = UINT64_MAX;  // when the sweeper looks again by itself
-
-static uint64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 static void unlink_locked(struct conn* c) {
   struct waiting_list* l = c->list;
@@ -74,10 +71,11 @@ static void append_locked(struct waiting_list* l, struct conn* c) {
 }
 
 static void expire_locked(struct conn* c) {
+  uint64_t event = c->expiry;
   unlink_locked(c);
   void* scheduler = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
   pthread_mutex_unlock(&mutex);
-  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, SCHEDULED_DEADLINE);
+  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, event);
   envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
   pthread_mutex_lock(&mutex);
 }
@@ -118,14 +116,14 @@ static bool start_sweeper_locked(void) {
   return started;
 }
 
-bool deadline_start(struct conn* c) {
-  uint64_t limit = c->config->deadline_ns;
+bool deadline_start(struct conn* c, uint64_t limit, uint64_t event) {
   if (limit == 0) return true;
   pthread_mutex_lock(&mutex);
   if (!sweeper_runs) sweeper_runs = start_sweeper_locked();
   struct waiting_list* list = c->list;
   if (list == NULL && sweeper_runs && (list = list_locked(limit)) != NULL) {
     c->expires_ns = now_ns() + limit;  // under the mutex, so that the list is in order
+    c->expiry = event;
     append_locked(list, c);
     // Nearly always the sweeper sleeps until an older deadline: waking it for
     // each connection would cost more than all the rest of this file.

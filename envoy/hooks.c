@@ -76,14 +76,16 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
   (void)filter_envoy;
   if (c->state == CONN_FORWARDING && (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE)) {
     c->state = CONN_CLOSED;
+    deadline_stop(c);
     conn_untrack(c);
+    limits_leave(c);
   }
   if (c->state != CONN_WAITING) return;
   switch (event) {
     case EVENT_CONNECTED:
     case EVENT_CONNECTED_ZERO_RTT:
       c->connected = true;
-      if (!deadline_start(c)) conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
+      if (!deadline_start(c, c->config->deadline_ns, SCHEDULED_DEADLINE)) conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
       return;
     case EVENT_REMOTE_CLOSE:
       goEvent(c, event);
@@ -104,6 +106,7 @@ void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const 
   (void)filter_envoy;
   if (event_id == SCHEDULED_DEADLINE && c->state == CONN_WAITING) goDeadline(c);
   if (event_id == SCHEDULED_REVOKE && c->state == CONN_FORWARDING) goRevoke(c);
+  if (event_id == SCHEDULED_DURATION && c->state == CONN_FORWARDING) goDuration(c);
 }
 
 void envoy_dynamic_module_on_network_filter_config_scheduled(const void* config, uint64_t event_id) {
@@ -116,6 +119,7 @@ void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
   struct conn* c = (struct conn*)filter;
   deadline_stop(c);
   conn_untrack(c);
+  limits_leave(c);
   if (c->handle != 0) goRelease(c->handle);
   free(c);
 }

@@ -151,6 +151,18 @@ func goRevoke(c *C.struct_conn) {
 	}
 }
 
+//export goDuration
+func goDuration(c *C.struct_conn) {
+	defer barrier("duration", func() { C.conn_panicked(c) })
+	conn := &Conn{c: c}
+	if e, ok := configOf(c.config).factory.(Expirer); ok {
+		e.OnExpire(conn)
+	}
+	if c.state != C.CONN_CLOSED {
+		conn.Close("duration", api.NoFlush)
+	}
+}
+
 //export goRelease
 func goRelease(handle C.uintptr_t) {
 	defer barrier("release", func() {})

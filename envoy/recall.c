@@ -6,6 +6,8 @@
 //    or not) and a generation of the policy; another generation makes it void.
 //  - The generation is read before Go decides, so that a policy which came
 //    meanwhile voids the entry at once.
+//  - An entry is asked for a while only (config.recall_ns), so that the filter hears
+//    now and then which names are in use.
 //  - Only connections that were let through are kept: refusals are logged.
 #include "recall.h"
 
@@ -13,12 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
 #include "hello.h"
 
-enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 2 * MAX_NAME + MAX_PRINCIPAL + 8 };
+enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 3 * MAX_NAME + MAX_PRINCIPAL + 16 };
 
 struct entry {
   uint64_t hash, generation;
+  uint64_t until_ns;
   size_t key_length;
   struct effects effects;  // its pointers point behind the entry
   char bytes[];
@@ -97,6 +101,11 @@ static bool make_key(struct conn* c, struct table* t) {
   append(t, (const char*)hello.name, hello.name_length);
   append(t, outer.ptr, outer.length);
   append(t, san.ptr, san.length);
+  if (sans == 0) {  // then the caller is an address
+    envoy_buffer address = conn_remote_address(c);
+    if (address.length > MAX_NAME) return false;
+    append(t, address.ptr, address.length);
+  }
   t->key[t->key_length++] = (char)(sans | (size_t)hello.ech << 1);
   t->hash = hash(t->key, t->key_length);
   return true;
@@ -104,6 +113,8 @@ static bool make_key(struct conn* c, struct table* t) {
 
 static void replay(struct conn* c, const struct effects* e) {
   const char* at = e->bytes;
+  size_t party;
+  if (limits_enter(c, e->allowances, e->parties, &party) != WITHIN_LIMITS) return;
   for (uint32_t i = 0; i < e->states + e->texts; i++) {
     const char *key = at, *value = at + e->lengths[2 * i];
     uint32_t key_length = e->lengths[2 * i], length = e->lengths[2 * i + 1];
@@ -113,18 +124,21 @@ static void replay(struct conn* c, const struct effects* e) {
     else if (!conn_set_filter_state(c, key, key_length, value, length))
       return;
   }
+  c->duration_ns = e->duration_ns;
+  if (!conn_forward(c)) return;
   for (uint32_t i = 0; i < e->counters; i++) conn_count(c, e->counter[i]);
-  conn_forward(c);
 }
 
 static struct entry** set_of(struct table* t) { return t->slots + (t->hash & t->mask) * RECALL_WAYS; }
 
+static bool same_key(const struct entry* e, const struct table* t) {
+  return e->hash == t->hash && e->key_length == t->key_length && memcmp(e->bytes, t->key, t->key_length) == 0;
+}
+
 static const struct entry* find(struct table* t) {
   struct entry** set = set_of(t);
   for (size_t i = 0; i < RECALL_WAYS && set[i] != NULL; i++)
-    if (set[i]->hash == t->hash && set[i]->generation == t->generation && set[i]->key_length == t->key_length &&
-        memcmp(set[i]->bytes, t->key, t->key_length) == 0)
-      return set[i];
+    if (set[i]->generation == t->generation && same_key(set[i], t)) return set[i]->until_ns > now_ns() ? set[i] : NULL;
   return NULL;
 }
 
@@ -138,7 +152,7 @@ static bool recall_from(struct table* t, struct conn* c) {
   const struct entry* e = find(t);
   conn_count(c, e != NULL ? config->hit_counter : config->miss_counter);
   if (e != NULL) replay(c, &e->effects);
-  return c->state == CONN_FORWARDING;
+  return c->state != CONN_WAITING;
 }
 
 bool recall(struct conn* c) {
@@ -157,32 +171,39 @@ static const void* copy(char** to, const void* from, size_t length) {
   return at;
 }
 
-static void store(struct table* t, const struct effects* e) {
+// place is where the next entry goes: first in its set. It takes the place of the
+// older one with its key, else of the oldest.
+static struct entry** place(struct table* t) {
+  struct entry** set = set_of(t);
+  size_t old = 0;
+  while (old < RECALL_WAYS - 1 && set[old] != NULL && !same_key(set[old], t)) old++;
+  free(set[old]);
+  memmove(set + 1, set, old * sizeof *set);
+  return set;
+}
+
+static void store(struct table* t, const struct effects* e, uint64_t until_ns) {
   size_t lengths = 2 * (size_t)(e->states + e->texts) * sizeof e->lengths[0];
   size_t counters = (size_t)e->counters * sizeof e->counter[0];
   size_t key_room = (t->key_length + 7) & ~(size_t)7;  // numbers follow: aligned
   struct entry* entry = malloc(sizeof *entry + key_room + lengths + counters + e->bytes_length);
   if (entry == NULL) return;
-  *entry = (struct entry){.hash = t->hash, .generation = t->generation, .key_length = t->key_length, .effects = *e};
+  *entry = (struct entry){t->hash, t->generation, until_ns, t->key_length, *e};
   memcpy(entry->bytes, t->key, t->key_length);
   char* to = entry->bytes + key_room;
   entry->effects.lengths = copy(&to, e->lengths, lengths);
   entry->effects.counter = copy(&to, e->counter, counters);
   entry->effects.bytes = copy(&to, e->bytes, e->bytes_length);
-  struct entry** set = set_of(t);
-  free(set[RECALL_WAYS - 1]);  // the oldest
-  memmove(set + 1, set, (RECALL_WAYS - 1) * sizeof *set);
-  *set = entry;
+  *place(t) = entry;
 }
 
-void recall_put(struct conn* c, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
-                const uint32_t* lengths, const uint32_t* counter, uint32_t counters) {
-  struct effects e = {states, texts, counters, bytes_length, bytes, lengths, counter};
+void recall_put(struct conn* c, const struct effects* e) {
   struct table* t = take_table(c);
+  uint64_t keep = c->config->recall_ns;
   if (t == NULL) return;
   if (t->conn == c) {
     t->conn = NULL;
-    store(t, &e);
+    store(t, e, keep == 0 ? UINT64_MAX : now_ns() + keep);
   }
   put_table_back(c->config, t);
 }

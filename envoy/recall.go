@@ -5,6 +5,7 @@ package envoy
 import "C"
 
 import (
+	"runtime"
 	"strings"
 	"unsafe"
 )
@@ -14,12 +15,14 @@ type effects struct {
 	remember      bool
 	states, texts []string
 	counters      []C.uint32_t
+	allowances    []C.struct_allowance
 }
 
 // Remember says that the decision depends on nothing but the server name as
-// sent, whether there is ECH, the URI SANs, the outer server name, and what Config.SetLimits tells of:
-// connections with the same may go the same way without asking the filter. It
-// concerns a connection that is let through.
+// sent, whether there is ECH, the URI SANs (without any, the source address),
+// the outer server name, and what Config.SetLimits tells of: connections with
+// the same may go the same way without asking the filter, while all for whom
+// Enter counted this one have room. It concerns a connection that is let through.
 func (c *Conn) Remember() { c.effects.remember = true }
 
 // storeEffects keeps them if the filter said so.
@@ -34,8 +37,23 @@ func (c *Conn) storeEffects() {
 		lengths[i] = C.uint32_t(len(s))
 	}
 	bytes := strings.Join(pairs, "")
-	C.recall_put(c.c, C.uint32_t(len(e.states)/2), C.uint32_t(len(e.texts)/2), chars(bytes), C.uint32_t(len(bytes)),
-		first(lengths), first(e.counters), C.uint32_t(len(e.counters)))
+	kept := C.struct_effects{
+		states: C.uint32_t(len(e.states) / 2), texts: C.uint32_t(len(e.texts) / 2), counters: C.uint32_t(len(e.counters)),
+		bytes_length: C.uint32_t(len(bytes)), duration_ns: c.c.duration_ns,
+	}
+	kept.parties = C.size_t(copy(kept.allowances[:], e.allowances))
+	var pinned runtime.Pinner
+	defer pinned.Unpin()
+	kept.bytes, kept.lengths, kept.counter = pin(&pinned, chars(bytes)), pin(&pinned, first(lengths)), pin(&pinned, first(e.counters))
+	C.recall_put(c.c, &kept)
+}
+
+// pin lets C have a pointer within a struct for the call.
+func pin[T any](pinned *runtime.Pinner, p *T) *T {
+	if p != nil {
+		pinned.Pin(p)
+	}
+	return p
 }
 
 func first(numbers []C.uint32_t) *C.uint32_t { return unsafe.SliceData(numbers) }

@@ -14,16 +14,19 @@ struct effects {
   const char* bytes;
   const uint32_t* lengths;  // 2 * (states + texts)
   const uint32_t* counter;  // indexes
+  size_t parties;
+  struct allowance allowances[LIMITED_PARTIES];
+  uint64_t duration_ns;
 };
 
 // recall lets a connection through as an earlier one with the same server name,
-// caller and outer server name under the same policy was. False: ask Go.
+// caller and outer server name under the same policy was, if the parties that it
+// is counted for have room. False: ask Go.
 bool recall(struct conn*);
 
-// recall_put keeps effects, as struct effects has them, for the connection that
-// recall has just refused. Nothing happens when there is no such connection.
-void recall_put(struct conn*, uint32_t states, uint32_t texts, const char* bytes, uint32_t bytes_length,
-                const uint32_t* lengths, const uint32_t* counter, uint32_t counters);
+// recall_put keeps effects for the connection that recall has just refused. Nothing
+// happens when there is no such connection.
+void recall_put(struct conn*, const struct effects*);
 
 // recall_stop frees all that was kept, and keeps nothing from then on. Any thread.
 void recall_stop(struct config*);

@@ -29,6 +29,9 @@ type Config struct {
 	// DecisionCache is how many decisions each worker keeps, so that a name that
 	// was allowed costs less the next time; 0: none.
 	DecisionCache int
+	// MaxConnections is how many connections Envoy takes in all, so that the last
+	// quarter is left to callers who have few; 0: not known.
+	MaxConnections uint32
 }
 
 // Decisions kept for each worker, about half a kilobyte each.
@@ -87,6 +90,7 @@ func (c *Config) read(keys map[string]yaml.Node) error {
 		"policy_file": &c.PolicyFile, "policy": &c.Policy, "require_policy_at_start": &c.RequirePolicyAtStart,
 		"require_end_mark": &c.RequireEndMark,
 		"upstream_port":    &c.UpstreamPort, "decision_cache": &c.DecisionCache,
+		"max_connections": &c.MaxConnections,
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, ok := fields[key]

@@ -23,6 +23,10 @@ type Enforcer struct {
 	// UpstreamPort is dialled instead of the rule's port if it is not 0: for
 	// trials on a machine where port 443 is not to be had.
 	UpstreamPort uint16
+	// Names are for the whole process.
+	Names *Names
+	// MaxConnections is how many connections Envoy takes in all; 0: not known.
+	MaxConnections uint32
 	// Log takes a line for each refusal at level info, but no more than the
 	// limit allows, and for each allowed connection at level debug.
 	Log *slog.Logger
@@ -62,6 +66,9 @@ func (e *Enforcer) logRefused(r request, d policy.Decision, begun bool) {
 		slog.String("principal", r.Principal), slog.String("rule", d.Rule)}
 	if r.detail != "" {
 		attrs = append(attrs, slog.String("detail", r.detail))
+	}
+	if r.caller != r.Principal {
+		attrs = append(attrs, slog.String("address", r.caller))
 	}
 	if leftOut > 0 {
 		attrs = append(attrs, slog.Int("lines_left_out", leftOut))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
@@ -20,7 +21,9 @@ type connection struct {
 	outerServerName string
 	unconnected     bool
 	expired         bool
-	refuseState     string // the filter state key that Envoy refuses
+	address         string
+	room            func([]filter.Allowance) (filter.Room, int) // nil: room for all
+	refuseState     string                                      // the filter state key that Envoy refuses
 
 	waits      int
 	state      map[string]string
@@ -28,15 +31,26 @@ type connection struct {
 	counts     map[string]int
 	tracked    []string
 	remembered bool
+	entered    []filter.Allowance
+	lasts      time.Duration
 	written    []byte
 	closed     string // the details; empty while open
 	how        api.ConnectionCloseType
 }
 
-func (c *connection) WaitFor(n int)               { c.waits = n }
-func (c *connection) Connected() bool             { return !c.unconnected }
-func (c *connection) Expired() bool               { return c.expired }
-func (c *connection) PeerURISANs() []string       { return c.uriSANs }
+func (c *connection) Expired() bool              { return c.expired }
+func (c *connection) WaitFor(n int)              { c.waits = n }
+func (c *connection) Connected() bool            { return !c.unconnected }
+func (c *connection) PeerURISANs() []string      { return c.uriSANs }
+func (c *connection) RemoteAddress() string      { return c.address }
+func (c *connection) LastAtMost(d time.Duration) { c.lasts = d }
+func (c *connection) Enter(allowances []filter.Allowance) (filter.Room, int) {
+	c.entered = allowances
+	if c.room == nil {
+		return filter.WithinLimits, 0
+	}
+	return c.room(allowances)
+}
 func (c *connection) RequestedServerName() string { return c.outerServerName }
 
 func (c *connection) SetFilterState(key, value string) bool {
@@ -82,7 +96,7 @@ func enforcer(t testing.TB, text string) *filter.Enforcer {
 	t.Helper()
 	p := compile(t, text)
 	in := func() *policy.Policy { return p }
-	return &filter.Enforcer{Policy: in, Newest: in, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return &filter.Enforcer{Names: new(filter.Names), Policy: in, Newest: in, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 func compile(t testing.TB, text string) *policy.Policy {

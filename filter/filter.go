@@ -5,8 +5,10 @@
 package filter
 
 import (
+	"cmp"
 	"errors"
 	"strconv"
+	"time"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
@@ -22,6 +24,8 @@ type Connection interface {
 	WaitFor(n int)
 	// Connected says whether the outer TLS handshake is done; true without TLS.
 	Connected() bool
+	// RemoteAddress is the client's IP address; empty when there is none.
+	RemoteAddress() string
 	// PeerURISANs are the URI SANs of the verified client certificate.
 	PeerURISANs() []string
 	// Expired says whether CertificateExpiresKey is set to what is no time to come.
@@ -33,8 +37,14 @@ type Connection interface {
 	// SetText sets a filter state of plain text, which the access log reads.
 	SetText(key, value string)
 	// Remember lets connections with the same server name as sent, caller and
-	// outer server name go the same way until the policy changes.
+	// outer server name go the same way until the policy changes, while those for
+	// whom Enter counted have room.
 	Remember()
+	// Enter counts the connection for all parties until it ends, or for none: party
+	// is then the index of one that has no room. The next call takes it back.
+	Enter([]Allowance) (room Room, party int)
+	// LastAtMost has Enforcer.Expire end the connection then; 0: never.
+	LastAtMost(time.Duration)
 	// Track lets a later policy end this connection; false: it cannot be.
 	Track(label string) bool
 	// Count raises a counter of Counters.
@@ -57,6 +67,7 @@ const (
 	PrincipalKey      = "wildcard_egress.principal"
 	ShadowRuleKey     = "wildcard_egress.shadow_rule"
 	ShadowDecisionKey = "wildcard_egress.shadow_decision"
+	ShadowReasonKey   = "wildcard_egress.shadow_reason"
 	// RequestedServerNameKey is the outer server name, said of refusals only.
 	RequestedServerNameKey = "wildcard_egress.requested_server_name"
 )
@@ -83,6 +94,8 @@ type filter struct {
 	settings document.Settings // in force when the first bytes came
 	parser   clienthello.Parser
 	begun    bool // a byte has come
+
+	shadowReason policy.Reason // the limit in shadow mode that is over
 }
 
 // OnNewConnection waits for the first bytes.
@@ -141,6 +154,7 @@ func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
 	if hello.ECH && f.settings.RefuseECH {
 		return f.refuse(r, policy.Decision{Reason: ECHRefused}, nil)
 	}
+	r.caller = cmp.Or(r.Principal, f.conn.RemoteAddress())
 	decision := f.enforcer.Policy().Decide(r.Request)
 	if decision.Action != policy.Allow {
 		return f.refuse(r, decision, nil)
@@ -159,6 +173,11 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 		!f.conn.SetFilterState(dynamicPort, strconv.Itoa(int(port))) {
 		return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
 	}
+	if reason, detail := f.enter(r, &d); reason != "" {
+		r.detail = detail
+		return f.refuse(r, policy.Decision{Reason: reason, Rule: d.Rule}, nil)
+	}
+	f.conn.LastAtMost(f.duration(d))
 	if d.CloseOnRevoke {
 		if !f.conn.Track(label(f.enforcer.ID, r.Request)) {
 			return f.refuse(r, policy.Decision{Reason: HostError, Rule: d.Rule}, nil)
@@ -169,7 +188,7 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 			return f.refuse(r, now, nil)
 		}
 	}
-	if !d.CloseOnRevoke {
+	if !d.CloseOnRevoke && f.shadowReason == "" {
 		f.conn.Remember()
 	}
 	f.report(r, d)
@@ -183,7 +202,7 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 		r.Principal = principal(f.conn.PeerURISANs())
 	}
 	d.Action = policy.Deny
-	r.detail = detailOf(cause)
+	r.detail = cmp.Or(r.detail, detailOf(cause))
 	f.report(r, d)
 	f.say(RequestedServerNameKey, printable([]byte(f.conn.RequestedServerName())))
 	f.conn.Count(counterOf(d.Reason))
@@ -205,6 +224,7 @@ func (f *filter) report(r request, d policy.Decision) {
 	}
 	f.say(ShadowRuleKey, d.Shadow.Rule)
 	f.say(ShadowDecisionKey, d.Shadow.Action.String())
+	f.say(ShadowReasonKey, string(f.shadowReason))
 	if d.Shadow.Action == policy.Allow {
 		f.conn.Count(counterShadowAllowed)
 	} else {

@@ -14,15 +14,21 @@ const (
 	InvalidServerName  policy.Reason = "invalid_server_name"    // the server name is not a host name
 	ECHRefused         policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
 	Timeout            policy.Reason = "timeout"                // no whole hello within client_hello_timeout
-	HostError          policy.Reason = "host_error"             // Envoy did not take the upstream
-	Revoked            policy.Reason = "revoked"                // allowed once, and denied by a later policy
-	Panic              policy.Reason = "panic"                  // a bug in this filter; closed by its host
+	// One party has as much of the gateway as the policy's limits let it have.
+	TooManyNames          policy.Reason = "too_many_names"
+	TooManyConnections    policy.Reason = "too_many_connections"
+	TooManyNewConnections policy.Reason = "too_many_new_connections"
+	ConnectionTooLong     policy.Reason = "connection_too_long" // allowed, and ended after the longest duration
+	HostError             policy.Reason = "host_error"          // Envoy did not take the upstream
+	Revoked               policy.Reason = "revoked"             // allowed once, and denied by a later policy
+	Panic                 policy.Reason = "panic"               // a bug in this filter; closed by its host
 )
 
 // refusals are all reasons. An index in it plus one is the index of its counter.
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
-	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout, HostError, Revoked, Panic,
+	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout,
+	TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

@@ -12,7 +12,8 @@ import (
 type request struct {
 	policy.Request
 	shown  string
-	detail string // of a refused hello
+	detail string // of a refused hello, or which limit is over
+	caller string // for whom limits count: the principal, else the source address
 }
 
 // maxPrincipal is the longest SPIFFE ID, in bytes (SPIFFE-ID, section 2.3).

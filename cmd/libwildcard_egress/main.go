@@ -49,7 +49,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		return nil, fmt.Errorf("require_policy_at_start: %w", f.use.Lineage.Status().Problem)
 	}
 	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
-		Policy: f.use.Policy, Newest: f.use.Newest}
+		Names: &module.names, MaxConnections: config.MaxConnections, Policy: f.use.Policy, Newest: f.use.Newest}
 	host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	host.ExpireBy(filter.CertificateExpiresKey)
 	module.add(f)
@@ -70,10 +70,28 @@ func endMark(required *bool) livepolicy.EndMark {
 }
 
 // NewFilter is part of envoy.Factory.
-func (f *factory) NewFilter(conn *envoy.Conn) api.DownstreamFilter { return f.enforcer.NewFilter(conn) }
+func (f *factory) NewFilter(conn *envoy.Conn) api.DownstreamFilter {
+	return f.enforcer.NewFilter(connection{conn})
+}
 
 // OnRevoke is part of envoy.Revoker.
-func (f *factory) OnRevoke(conn *envoy.Conn) { f.enforcer.Revoke(conn) }
+func (f *factory) OnRevoke(conn *envoy.Conn) { f.enforcer.Revoke(connection{conn}) }
+
+// OnExpire is part of envoy.Expirer.
+func (f *factory) OnExpire(conn *envoy.Conn) { f.enforcer.Expire(connection{conn}) }
 
 // Close is part of envoy.Factory.
 func (f *factory) Close() { module.remove(f) }
+
+// connection is what package filter needs of one.
+type connection struct{ *envoy.Conn }
+
+// Enter is part of filter.Connection.
+func (c connection) Enter(allowances []filter.Allowance) (filter.Room, int) {
+	given := make([]envoy.Allowance, len(allowances))
+	for i, a := range allowances {
+		given[i] = envoy.Allowance(a)
+	}
+	room, party := c.Conn.Enter(given)
+	return filter.Room(room), party
+}

@@ -18,6 +18,7 @@ var module = newShared()
 
 type shared struct {
 	policies livepolicy.Registry
+	names    filter.Names
 	log      *slog.Logger
 	revoke   chan struct{} // a policy changed: look at the tracked connections
 
@@ -64,7 +65,8 @@ func (s *shared) remove(f *factory) {
 // follow a newer one's. It also forgets the decisions of the older policy.
 func (f *factory) setLimits() {
 	settings := f.use.Policy().Settings()
-	f.host.SetLimits(envoy.Limits{Deadline: settings.ClientHelloTimeout, MaxHelloBytes: settings.MaxClientHelloBytes})
+	f.host.SetLimits(envoy.Limits{Deadline: settings.ClientHelloTimeout, MaxHelloBytes: settings.MaxClientHelloBytes,
+		RecallFor: filter.NamesLifetime / 2})
 }
 
 // changed hears of each attempt to change a policy, on the thread that made it.

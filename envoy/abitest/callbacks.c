@@ -54,6 +54,15 @@ bool envoy_dynamic_module_callback_network_filter_get_requested_server_name(void
   return false;
 }
 
+bool envoy_dynamic_module_callback_network_filter_get_remote_address(void* filter, envoy_buffer* address,
+                                                                     uint32_t* port) {
+  (void)filter;
+  envoy_buffer remote = {"192.0.2.1", 9};
+  *address = remote;
+  *port = 40000;
+  return true;
+}
+
 size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter) {
   (void)filter;
   return 1;

@@ -59,7 +59,7 @@ func (c *compiler) compile(rules []document.Rule) {
 }
 
 func compileRule(r document.Rule, automata glob.Automata) rule {
-	compiled := rule{name: r.Name, ports: r.Ports, action: r.Action, mode: r.Mode, close: r.OnRevoke == document.Close}
+	compiled := rule{name: r.Name, ports: r.Ports, action: r.Action, mode: r.Mode, close: r.OnRevoke == document.Close, limits: r.Limits}
 	for _, principal := range r.Principals {
 		compiled.principals = append(compiled.principals, glob.Compile(principal, '/', automata)...)
 	}

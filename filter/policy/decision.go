@@ -57,6 +57,8 @@ type Decision struct {
 	// CloseOnRevoke says what happens to this connection, once allowed, when a
 	// later policy denies it: closed if true, kept if false.
 	CloseOnRevoke bool
+	// Limits are the rule's own, beside those of Settings; nil: it has none.
+	Limits *document.Limits
 	// Shadow reports what the rules in shadow mode would have changed.
 	Shadow Shadow
 }

@@ -88,7 +88,7 @@ func (m *match) decision() Decision {
 		d = Decision{Action: Deny, Reason: DeniedByRule, Rule: deny.rule.name}
 	case allow.rule != nil:
 		port, _ := allow.rule.port(m.request.Port)
-		d = Decision{Action: Allow, Rule: allow.rule.name, Port: port, CloseOnRevoke: allow.rule.close}
+		d = Decision{Action: Allow, Rule: allow.rule.name, Port: port, CloseOnRevoke: allow.rule.close, Limits: allow.rule.limits}
 	case m.policy.shadow:
 		port := m.request.Port
 		if port == 0 {

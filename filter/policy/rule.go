@@ -15,6 +15,7 @@ type rule struct {
 	action     Action
 	mode       document.Mode
 	close      bool
+	limits     *document.Limits // nil: none of its own
 }
 
 // admits reports whether the rule is about this caller and port.

@@ -39,6 +39,7 @@ type Outer struct {
 	// Sessions, unless nil, are those that it resumes, and where it keeps new ones.
 	Sessions tls.ClientSessionCache
 	Version  uint16 // of TLS, such as tls.VersionTLS12; 0: the newest
+	From     string // the source's IP address, such as 127.0.0.2; default: the kernel's choice
 }
 
 // Client knows the way to the sidecar and to the gateway, and whom to trust.
@@ -54,13 +55,13 @@ type Client struct {
 func (c *Client) App() Outer { return Outer{Certificate: c.Identities.App} }
 
 // DialSidecar connects to the sidecar as the application would, by TCP.
-func (c *Client) DialSidecar() (Conn, error) { return dialTCP(c.SidecarAddr) }
+func (c *Client) DialSidecar() (Conn, error) { return dialTCP(c.SidecarAddr, "") }
 
 // DialGateway connects straight to the gateway, past the sidecar. What is
 // written to the connection is the inner byte stream. A plain gateway
-// speaks TCP, and o is unused.
+// speaks TCP, and of o only From is used.
 func (c *Client) DialGateway(o Outer) (Conn, error) {
-	conn, err := dialTCP(c.GatewayAddr)
+	conn, err := dialTCP(c.GatewayAddr, o.From)
 	if err != nil || c.Plain {
 		return conn, err
 	}
@@ -72,8 +73,12 @@ func (c *Client) DialGateway(o Outer) (Conn, error) {
 	return outer, nil
 }
 
-func dialTCP(addr string) (Conn, error) {
-	conn, err := net.DialTimeout("tcp", addr, dialTimeout)
+func dialTCP(addr, from string) (Conn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	if from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
+	}
+	conn, err := dialer.Dial("tcp", addr)
 	if err != nil {
 		return nil, err
 	}

@@ -170,7 +170,7 @@ func TestCompareTellsSettings(t *testing.T) {
 	}
 	want := []string{
 		"defaults.mode: enforce -> shadow", "defaults.on_revoke: keep -> close", "defaults.client_hello_timeout: 5s -> 2s",
-		"defaults.max_client_hello_bytes: 16384 -> 600", "defaults.refuse_ech: false -> true", "defaults.refusal: alert -> reset",
+		"defaults.max_client_hello_bytes: 16384 -> 600", "defaults.refuse_ech: false -> true", "defaults.refusal: alert -> reset", "defaults.limits.mode: enforce -> shadow",
 		"rules.a.on_revoke: keep -> close", "rules.b.on_revoke: keep -> close", "rules.b.action: allow -> deny", "rules.b.hosts: b.com -> d.com",
 		"rules.b.ports: 80 -> ", "rules.c.mode: shadow -> ", "rules.d.mode:  -> shadow",
 	}

@@ -45,12 +45,21 @@ type Rule struct {
 	Principals []string  // SPIFFE IDs or globs of them; empty for every caller
 	Ports      []uint16  // the first is the default upstream port; empty (every port) in deny rules only
 	OnRevoke   OnRevoke
+	Limits     *Limits // beside those of the defaults; nil: none
 	// AfterHosts has the fields behind hosts that make the rule narrower, or turn
 	// it into a deny rule: a truncated file may lose them and keep the hosts.
 	AfterHosts []string
 
-	At      strictyaml.Position
-	HostsAt []strictyaml.Position // one for each of Hosts
+	At       strictyaml.Position
+	HostsAt  []strictyaml.Position // one for each of Hosts
+	LimitsAt strictyaml.Position
+}
+
+func (r *Rule) limits() (l Limits) {
+	if r.Limits != nil {
+		l = *r.Limits
+	}
+	return l
 }
 
 // Hash returns a hexadecimal SHA-256 of what the policy says. Comments, layout,
@@ -61,7 +70,7 @@ func (d *Document) Hash() string {
 	s := d.Defaults
 	fmt.Fprintf(h, "%d %v %v %v %+v\n", d.Version, s.Ports, s.Mode, s.OnRevoke, s.Settings)
 	for _, r := range d.Rules {
-		fmt.Fprintf(h, "%q %v %v %v %v %q\n", r.Name, r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)
+		fmt.Fprintf(h, "%q %v %v %v %v %q %+v\n", r.Name, r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals, r.limits())
 		for _, host := range r.Hosts {
 			fmt.Fprintln(h, host.text)
 		}

@@ -65,6 +65,8 @@ func (p *parser) version(n *yaml.Node, path strictyaml.Path) int {
 
 func (p *parser) defaults(n *yaml.Node, path strictyaml.Path) {
 	d := &p.document.Defaults
+	var limits *yaml.Node
+	var limitsPath strictyaml.Path
 	p.Fields(n, path, strictyaml.Fields{
 		"ports": func(n *yaml.Node, path strictyaml.Path) { d.Ports = p.ports(n, path) },
 		"mode": func(n *yaml.Node, path strictyaml.Path) {
@@ -83,7 +85,12 @@ func (p *parser) defaults(n *yaml.Node, path strictyaml.Path) {
 		"refusal": func(n *yaml.Node, path strictyaml.Path) {
 			d.Refusal = strictyaml.Choice(&p.Reader, n, path, RefuseWithAlert, RefuseWithClose, RefuseWithReset)
 		},
+		"limits": func(n *yaml.Node, path strictyaml.Path) { limits, limitsPath = n, path },
 	})
+	d.Limits.Mode = d.Mode
+	if limits != nil { // after the mode, wherever that stands
+		p.limits(limits, limitsPath, &d.Limits, nil)
+	}
 }
 
 func (p *parser) ports(n *yaml.Node, path strictyaml.Path) (ports []uint16) {

@@ -47,7 +47,8 @@ version: 1
 	if !reflect.DeepEqual(got, rules) {
 		t.Errorf("rules: got %+v, want %+v", got, rules)
 	}
-	want := document.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: document.RefuseWithReset}
+	want := document.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: document.RefuseWithReset, Limits: document.DefaultLimits}
+	want.Limits.Mode = document.ShadowMode
 	if got := policy.Compile(d).Settings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("settings: got %+v, want %+v", got, want)
 	}
@@ -55,7 +56,7 @@ version: 1
 
 func TestParseHasBuiltInDefaults(t *testing.T) {
 	d := reference.Parse(t, `{"version": 1, "rules": [{"name": "a", "hosts": ["example.com"]}]}`)
-	want := document.Defaults{Ports: []uint16{443}, Settings: document.Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384}}
+	want := document.Defaults{Ports: []uint16{443}, Settings: document.DefaultSettings}
 	if !reflect.DeepEqual(d.Defaults, want) {
 		t.Errorf("defaults: got %+v, want %+v", d.Defaults, want)
 	}
@@ -153,8 +154,8 @@ policy.yaml:11:21: rules[1].ports[2]: 443: given twice; remove one
 policy.yaml:11:26: rules[1].ports[3]: "80" where a number from 1 to 65535 is wanted
 policy.yaml:12:11: rules[2].name: "twin": also the name of the rule in line 9; names are unique
 policy.yaml:13:12: rules[2].hosts: a mapping where a list is wanted
-policy.yaml:14:5: rules[2]: unknown field "principal"; the fields here are action, hosts, mode, name, on_revoke, ports, principals
-policy.yaml:15:5: rules[3]: 5 where fields are wanted: action, hosts, mode, name, on_revoke, ports, principals`
+policy.yaml:14:5: rules[2]: unknown field "principal"; the fields here are action, hosts, limits, mode, name, on_revoke, ports, principals
+policy.yaml:15:5: rules[3]: 5 where fields are wanted: action, hosts, limits, mode, name, on_revoke, ports, principals`
 	_, err := document.Parse("policy.yaml", []byte(text))
 	if err == nil {
 		t.Fatal("Parse accepts a policy with many mistakes")

@@ -45,6 +45,7 @@ func (p *parser) ruleFields() strictyaml.Fields {
 		"hosts":      func(n *yaml.Node, path strictyaml.Path) { r.hosts, r.hostsPath = n, path },
 		"principals": func(n *yaml.Node, path strictyaml.Path) { narrows("principals"); r.Principals = p.principals(n, path) },
 		"ports":      func(n *yaml.Node, path strictyaml.Path) { narrows("ports"); r.Ports = p.ports(n, path) },
+		"limits":     func(n *yaml.Node, path strictyaml.Path) { narrows("limits"); p.ruleLimits(n, path, &r.Rule) },
 	}
 }
 
@@ -60,6 +61,9 @@ func (p *parser) readRule(n *yaml.Node, path strictyaml.Path, fields strictyaml.
 		p.hosts(r.hosts, r.hostsPath, &r.Rule)
 	} else if ok {
 		p.Add(n, path, "no hosts; a rule needs one")
+	}
+	if r.Limits != nil && r.Action == Deny {
+		p.AddAt(r.LimitsAt, path()+".limits", "a deny rule lets nothing through that could be limited; remove them")
 	}
 	if len(r.Ports) == 0 && r.Action == Allow {
 		r.Ports = d.Ports

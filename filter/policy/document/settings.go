@@ -9,10 +9,11 @@ type Settings struct {
 	MaxClientHelloBytes int           // of the handshake message
 	RefuseECH           bool
 	Refusal             Refusal
+	Limits              Limits
 }
 
 // DefaultSettings are those of a policy that says nothing else.
-var DefaultSettings = Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384}
+var DefaultSettings = Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384, Limits: DefaultLimits}
 
 // Refusal is what a refused client sees.
 type Refusal uint8

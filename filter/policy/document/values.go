@@ -12,19 +12,19 @@ type Value struct{ Name, Text string }
 // connections before their decision, and what holds where a rule says nothing.
 // Tools compare and show policies by them, so every new setting belongs here.
 func (d Defaults) Values() []Value {
-	return []Value{
+	return append([]Value{
 		{"mode", d.Mode.String()},
 		{"on_revoke", d.OnRevoke.String()},
 		{"client_hello_timeout", d.ClientHelloTimeout.String()},
 		{"max_client_hello_bytes", fmt.Sprint(d.MaxClientHelloBytes)},
 		{"refuse_ech", fmt.Sprint(d.RefuseECH)},
 		{"refusal", d.Refusal.String()},
-	}
+	}, d.Limits.values()...)
 }
 
 // Values returns what a rule says besides whom and what it is about.
 func (r *Rule) Values() []Value {
-	return []Value{{"mode", r.Mode.String()}, {"on_revoke", r.OnRevoke.String()}}
+	return append([]Value{{"mode", r.Mode.String()}, {"on_revoke", r.OnRevoke.String()}}, r.limits().values()...)
 }
 
 // Scope returns whom and what a rule is about, and what it does with them.

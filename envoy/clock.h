@@ -1,0 +1,14 @@
+#ifndef WILDCARD_EGRESS_ENVOY_CLOCK_H
+#define WILDCARD_EGRESS_ENVOY_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+// now_ns is the monotonic clock's time.
+static inline uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+#endif

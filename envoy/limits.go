@@ -1,0 +1,74 @@
+package envoy
+
+// #include "conn.h"
+import "C"
+
+import (
+	"hash/maphash"
+	"time"
+	"unsafe"
+)
+
+// Allowance is what one party may have of the gateway: a caller, a rule, all
+// together. The figures are those of the whole process.
+type Allowance struct {
+	Party       string // who it is; any text
+	Connections uint32 // at a time; 0: any number
+	PerSecond   uint32 // new ones, and as many at once; 0: any number
+	// When Crowd connections are counted in all, the party gets more only while
+	// it has less than Share; 0: always.
+	Crowd, Share uint32
+}
+
+// MaxParties is for how many parties a connection is counted at most.
+const MaxParties = C.LIMITED_PARTIES
+
+// Room says whether a connection found room.
+type Room int
+
+// The answers of Conn.Enter.
+const (
+	WithinLimits          Room = C.WITHIN_LIMITS
+	TooManyConnections    Room = C.TOO_MANY_CONNECTIONS
+	TooManyNewConnections Room = C.TOO_MANY_NEW_CONNECTIONS
+	NoMemory              Room = C.NO_MEMORY_TO_COUNT
+)
+
+// Two hashes with seeds of their own make a key that nobody can foresee.
+var partySeeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
+
+// Enter counts the connection for all parties until it ends or, when one of them
+// has no room, for none: party is then which, by its index. There are MaxParties
+// at most. A second call takes back the first.
+func (c *Conn) Enter(allowances []Allowance) (room Room, party int) {
+	counted := make([]C.struct_allowance, min(len(allowances), MaxParties))
+	for i, a := range allowances[:len(counted)] {
+		for j, seed := range partySeeds {
+			counted[i].key[j] = C.uint64_t(maphash.String(seed, a.Party))
+		}
+		counted[i].connections, counted[i].per_second = C.uint32_t(a.Connections), C.uint32_t(a.PerSecond)
+		counted[i].crowd, counted[i].share = C.uint32_t(a.Crowd), C.uint32_t(a.Share)
+	}
+	var which C.size_t
+	C.limits_leave(c.c)
+	result := C.limits_enter(c.c, unsafe.SliceData(counted), C.size_t(len(counted)), &which)
+	c.effects.allowances = counted
+	return Room(result), int(which)
+}
+
+// Leave takes back what Enter counted.
+func (c *Conn) Leave() { C.limits_leave(c.c) }
+
+// LastAtMost has the Factory, as an Expirer, end the connection when it has been
+// forwarded for so long; 0: never.
+func (c *Conn) LastAtMost(d time.Duration) { c.c.duration_ns = C.uint64_t(d.Nanoseconds()) }
+
+// Expirer is a Factory whose filters call Conn.LastAtMost.
+type Expirer interface {
+	// OnExpire must close a connection that has lasted as long as it may. The Conn
+	// is only for this call; the connection has no filter any more.
+	OnExpire(*Conn)
+}
+
+// Parties is how many parties are being counted in this process.
+func Parties() int { return int(C.limits_parties()) }

@@ -1,0 +1,37 @@
+// How much of the gateway one party may have: a caller, a rule, all together.
+#ifndef WILDCARD_EGRESS_ENVOY_LIMITS_H
+#define WILDCARD_EGRESS_ENVOY_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct conn;
+
+// As many parties may share a connection: its caller, its rule, that caller
+// under that rule, and all together.
+enum { LIMITED_PARTIES = 4 };
+
+// What one party may have. The key is a hash of who it is.
+struct allowance {
+  uint64_t key[2];
+  uint32_t connections;  // at a time; 0: any number
+  uint32_t per_second;   // new ones; 0: any number
+  // When there are crowd connections in all, only who has less than share gets
+  // more: what is left is for those who have few. 0: never.
+  uint32_t crowd, share;
+};
+
+enum { WITHIN_LIMITS = 0, TOO_MANY_CONNECTIONS, TOO_MANY_NEW_CONNECTIONS, NO_MEMORY_TO_COUNT };
+
+// limits_enter counts the connection for all parties, or, when one of them has no
+// room, for none; party is then which. Any later call fails: leave first.
+int limits_enter(struct conn*, const struct allowance*, size_t parties, size_t* party);
+
+// limits_leave takes back what limits_enter counted. Any thread; once is enough.
+void limits_leave(struct conn*);
+
+// limits_parties is how many are being counted.
+size_t limits_parties(void);
+
+#endif

@@ -45,6 +45,22 @@ func Stale(dir string, want Files) ([]string, error) {
 	return stale, nil
 }
 
+// Read returns what dir has; nothing if it is not there. Folders in it are left
+// out.
+func Read(dir string) (Files, error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	files := Files{}
+	for _, entry := range entries {
+		if err == nil && !entry.IsDir() {
+			files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name()))
+		}
+	}
+	return files, err
+}
+
 // Replace makes dir hold exactly files, at once: an error leaves it as it was.
 // It takes the place of nothing but files that begin with header.
 func Replace(dir string, files Files, header []byte) error {

@@ -86,6 +86,7 @@ with principals allow nobody, and it listens on loopback unless told otherwise.`
 		"refuse every policy whose last line is not \"...\"; else only one that may have been cut off, being written in place")
 	c.Flags().Uint32Var(&decisionCache, "decision-cache", 0,
 		"how many decisions each worker keeps (the module's default is 4096); 0: none, every connection asks the policy")
+	new(optionsFile).add(c)
 	return c
 }
 
@@ -130,6 +131,7 @@ one listener, and does not see which port the application meant.`,
 		"SPIFFE `ID` that the gateway must have (default: any certificate of --ca)")
 	c.Flags().StringVar(&unlisted, "unlisted", "block",
 		"TLS to other hosts, `block|passthrough`; passthrough goes to where the name resolves, not to the address that was dialled")
+	new(optionsFile).add(c)
 	return c
 }
 
@@ -158,6 +160,7 @@ tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
 	}
 	f.add(c, "0.0.0.0:8444", "127.0.0.1:9903")
 	f.addLDS(c.Flags())
+	new(optionsFile).add(c)
 	return c
 }
 

@@ -28,12 +28,16 @@ kustomization.yaml. It needs Istio 1.31 or newer.
 
 With --to the folder is replaced at once, or left as it was. It must be empty, not
 there yet, or of this command's making. With --check nothing is written: the
-exit status is 1 if the folder is not what the same flags would write now.`,
+exit status is 1 if the folder is not what the same flags would write now.
+
+All options can stand in a file beside the policy, see --options. --print-options
+writes it.`,
 		Example: `  wildcard-egress istio policy.yaml --to deploy/egress
   kubectl apply -k deploy/egress`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(c)
+	new(optionsFile).add(c)
 	return c
 }
 
@@ -68,8 +72,8 @@ func (f *istioFlags) add(c *cobra.Command) {
 	flags.BoolVar(&f.StrictNetwork, "strict-network", f.StrictNetwork,
 		"close the rest of the cluster to the applications' pods, too")
 	flags.Var(destinationsFlag{&f.AllowEgress}, "allow-egress",
-		"let the applications' pods reach `NAMESPACE|CIDR[:PORT]`, too; may be repeated")
-	flags.Var(destinationsFlag{&f.GatewayAllowEgress}, "gateway-allow-egress", "the same for the gateway's pods, `NAMESPACE|CIDR[:PORT]`")
+		"let the applications' pods reach a `DESTINATION`, too: NAMESPACE or CIDR, and :PORT if not all; may be repeated")
+	flags.Var(destinationsFlag{&f.GatewayAllowEgress}, "gateway-allow-egress", "let the gateway's pods reach a `DESTINATION`, too; may be repeated")
 	flags.BoolVar(&f.IPv6, "ipv6", f.IPv6, "the pods have IPv6 addresses; matters with --no-envoyfilter alone")
 	addNetworkFlags(flags, &f.Network)
 }
@@ -97,13 +101,33 @@ func (f *istioFlags) run(cmd *cobra.Command) error {
 	case f.check != "":
 		return f.compare(cmd, manifests)
 	case f.to != "":
-		if err := folder.Replace(f.to, manifests.Folder(), []byte(istio.Header)); err != nil {
-			return fmt.Errorf("--to: %w", err)
-		}
-		return nil
+		return f.replace(cmd, manifests)
 	}
 	_, err = cmd.OutOrStdout().Write(manifests.Stream())
 	return err
+}
+
+// replace writes the folder, and says what of the old one kubectl apply leaves
+// in the cluster.
+func (f *istioFlags) replace(cmd *cobra.Command, manifests istio.Manifests) error {
+	older, err := folder.Read(f.to)
+	if err == nil {
+		err = folder.Replace(f.to, manifests.Folder(), []byte(istio.Header))
+	}
+	if err != nil {
+		return fmt.Errorf("--to: %w", err)
+	}
+	gone, err := manifests.Gone(older)
+	if err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "note: what to delete can not be told, since the old folder is no YAML: %v\n", err)
+	}
+	if len(gone) > 0 {
+		fmt.Fprintln(cmd.ErrOrStderr(), "note: these are not rendered any more, and apply leaves them; once it is done:")
+	}
+	for _, command := range gone {
+		fmt.Fprintln(cmd.ErrOrStderr(), "  "+command)
+	}
+	return nil
 }
 
 // compare prints which files are not as they would be written now.

@@ -42,13 +42,13 @@ var (
 
 // Counters are the names of the counters, in the order in which
 // Connection.Count numbers them: allowed, denied.<reason> for each reason, ech,
-// shadow_denied and shadow_allowed. All are fixed words.
+// would_deny and would_allow. All are fixed words.
 func Counters() []string {
 	names := []string{"allowed"}
 	for _, r := range refusals {
 		names = append(names, "denied."+string(r))
 	}
-	return append(names, "ech", "shadow_denied", "shadow_allowed")
+	return append(names, "ech", "would_deny", "would_allow")
 }
 
 // PanicCounter is the index of the counter of connections closed by a panic.

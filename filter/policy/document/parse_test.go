@@ -194,11 +194,11 @@ policy.yaml:11:28: not YAML: a host that begins with "*" needs quotes`
 
 func TestParseNamesThePlaceOfASyntaxError(t *testing.T) {
 	for text, want := range map[string]string{
-		"version: 1\nrules:\n\t- name: a":                           "p:3:1: not YAML",
-		"version: 1\nrules:\n  - name: a\n   hosts: [a.com]\n":      "p:4:4: not YAML",
-		"version: 1\nrules:\n  - name: 'a\n    hosts: [a.com]\n":    "p:5:1: not YAML: found unexpected end of stream while scanning a quoted scalar that begins in line 3",
-		"version: 1\nrules:\n  - name: a\n    hosts: [a.com\n\n":    "p:6:1: not YAML: did not find expected ',' or ']' while parsing a flow sequence that begins in line 4",
-		"version: 1\nrules:\n  - name: a: b\n    hosts: [a.com]\n":  "p:3:12: not YAML",
+		"version: 1\nrules:\n\t- name: a":                           "p:3:1: not YAML: a tab, where only spaces indent",
+		"version: 1\nrules:\n  - name: a\n   hosts: [a.com]\n":      "p:4:4: not YAML: neither an entry \"- \" of the list of line 3 nor less indented",
+		"version: 1\nrules:\n  - name: 'a\n    hosts: [a.com]\n":    "p:5:1: not YAML: the file ends inside the quoted text of line 3; close it",
+		"version: 1\nrules:\n  - name: a\n    hosts: [a.com\n\n":    "p:6:1: not YAML: the list [ ] of line 4 is not closed; write ] or a comma before this",
+		"version: 1\nrules:\n  - name: a: b\n    hosts: [a.com]\n":  `p:3:12: not YAML: a second ": " in one line; quote the text`,
 		"version: 1\nrules: [{name: a, hosts: [a.com]}]\n}\nx: y\n": "p:3:1: not YAML",
 	} {
 		_, err := document.Parse("p", []byte(text))

@@ -123,16 +123,13 @@ var faultyAlias = regexp.MustCompile(`unknown anchor|scanning an alias|alphabeti
 func (r *Reader) syntaxError(data []byte, err error) {
 	var syntax *yaml.LoadError
 	if !errors.As(err, &syntax) {
-		r.AddAt(Position{1, 1}, "", "not YAML: %v", err)
+		r.AddAt(Position{1, 1}, "", "not YAML: %s", inOurWords(err.Error(), "", 0))
 		return
 	}
 	if faultyAlias.MatchString(err.Error()) && r.unquotedStars(string(data)) {
 		return
 	}
-	message := syntax.Message
-	if begun := syntax.ContextMark.Line; begun > 0 && begun < syntax.Mark.Line {
-		message += fmt.Sprintf(" %s that begins in line %d", syntax.ContextMsg, begun)
-	}
+	message := inOurWords(syntax.Message, syntax.ContextMsg, syntax.ContextMark.Line)
 	r.AddAt(Position{max(syntax.Mark.Line, 1), max(syntax.Mark.Column, 1)}, "", "not YAML: %s", message)
 }
 

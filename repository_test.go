@@ -157,3 +157,31 @@ func list(t *testing.T, args ...string) []string {
 	}
 	return strings.Fields(string(out))
 }
+
+// Operators find each reason that a refusal can give, and each metric.
+func TestAllReasonsAndMetricsAreExplained(t *testing.T) {
+	const page = "docs/operations.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for file, names := range map[string]*regexp.Regexp{
+		"filter/reason.go":                  regexp.MustCompile(`Reason\s+= "([a-z_]+)"`),
+		"filter/policy/decision.go":         regexp.MustCompile(`Reason\s+= "([a-z_]+)"`),
+		"cmd/libwildcard_egress/metrics.go": regexp.MustCompile(`"((?:policy|decision)_[a-z_]+)"`),
+	} {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := names.FindAllSubmatch(source, -1)
+		if len(found) < 3 {
+			t.Errorf("%s: %d names found", file, len(found))
+		}
+		for _, name := range found {
+			if !regexp.MustCompile("[`.]" + string(name[1]) + "`").Match(text) {
+				t.Errorf("%s does not tell of %q (%s)", page, name[1], file)
+			}
+		}
+	}
+}

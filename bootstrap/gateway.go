@@ -32,6 +32,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		PolicyFilter(policyFile, ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
 			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache}),
 		SNIFilter(cache, c.UpstreamPort),
+		c.OutcomeFilter(),
 		c.ReadAheadTCPProxy(ForwardProxyName),
 	}
 	if c.TLS != nil {

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"encoding/json"
 	"fmt"
 	"unicode/utf8"
 
@@ -12,6 +13,8 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"wildcard-egress/outcome"
 )
 
 const moduleFilterName = "envoy.filters.network.dynamic_modules"
@@ -49,7 +52,21 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))
 	}
-	return networkFilter(moduleFilterName, moduleFilter(config))
+	return networkFilter(moduleFilterName, moduleFilter(ModuleName, config))
+}
+
+// OutcomeFilter returns the filter of this project that stands behind SNIFilter
+// and says why a connection that was allowed failed.
+func (c Config) OutcomeFilter() *listenerv3.Filter {
+	config := outcome.Config{Family: string(c.network().DNSFamily), Resolvers: c.Resolvers}
+	if !c.AllowPrivateAddresses {
+		config.Denied = c.network().Guard.Denied()
+	}
+	text, err := json.Marshal(config)
+	if err != nil {
+		panic(err) // addresses and words
+	}
+	return networkFilter(moduleFilterName, moduleFilter(outcome.FilterName, wrapperspb.String(string(text))))
 }
 
 // DiscoveredPolicyFilter returns the filter that takes its configuration, and
@@ -78,18 +95,18 @@ func PolicyExtension(policy []byte) (*corev3.TypedExtensionConfig, error) {
 	}
 	return &corev3.TypedExtensionConfig{
 		Name:        ModuleName,
-		TypedConfig: pack(moduleFilter(wrapperspb.String(string(policy)))),
+		TypedConfig: pack(moduleFilter(ModuleName, wrapperspb.String(string(policy)))),
 	}, nil
 }
 
-func moduleFilter(config proto.Message) *modulefilterv3.DynamicModuleNetworkFilter {
+func moduleFilter(name string, config proto.Message) *modulefilterv3.DynamicModuleNetworkFilter {
 	return &modulefilterv3.DynamicModuleNetworkFilter{
 		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{
 			Name:             ModuleName,
 			DoNotClose:       true, // a Go runtime cannot be unloaded
 			MetricsNamespace: ModuleName,
 		},
-		FilterName:   ModuleName,
+		FilterName:   name,
 		FilterConfig: pack(config),
 	}
 }

@@ -8,6 +8,6 @@ import metricsv3 "github.com/envoyproxy/go-control-plane/envoy/config/metrics/v3
 func statsConfig() *metricsv3.StatsConfig {
 	return &metricsv3.StatsConfig{StatsTags: []*metricsv3.TagSpecifier{{
 		TagName:  "reason",
-		TagValue: &metricsv3.TagSpecifier_Regex{Regex: `^wildcard_egress\.denied(\.(\w+))$`},
+		TagValue: &metricsv3.TagSpecifier_Regex{Regex: `^wildcard_egress\.(?:denied|failed)(\.(\w+))$`},
 	}}}
 }

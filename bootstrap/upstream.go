@@ -28,8 +28,9 @@ func SNIFilter(cache *dfpv3.DnsCacheConfig, port uint16) *listenerv3.Filter {
 		port = 443
 	}
 	return networkFilter("envoy.filters.network.sni_dynamic_forward_proxy", &snidfpv3.FilterConfig{
-		DnsCacheConfig: cache,
-		PortSpecifier:  &snidfpv3.FilterConfig_PortValue{PortValue: uint32(port)},
+		DnsCacheConfig:      cache,
+		SaveUpstreamAddress: true, // for OutcomeFilter
+		PortSpecifier:       &snidfpv3.FilterConfig_PortValue{PortValue: uint32(port)},
 	})
 }
 

@@ -29,6 +29,9 @@ enum { LOG_DEBUG = 1, LOG_INFO = 2, LOG_WARN = 3, LOG_ERROR = 4, LOG_CRITICAL = 
 // enum envoy_dynamic_module_type_metrics_result
 enum { METRICS_SUCCESS = 0 };
 
+// enum envoy_dynamic_module_type_attribute_id
+enum { ATTRIBUTE_RESPONSE_FLAGS = 17, ATTRIBUTE_UPSTREAM_TRANSPORT_FAILURE_REASON = 52 };
+
 #ifndef ABI_TYPES_GIVEN  // the drift check takes these from Envoy's header
 #define ABI_BUFFER envoy_dynamic_module_type_envoy_buffer
 #define ABI_MODULE_BUFFER envoy_dynamic_module_type_module_buffer
@@ -82,6 +85,8 @@ CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_comm
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);
 // New in Envoy 1.39 (abi_impl.cc of the network filter).
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config_envoy, size_t id, uint64_t value);
+CALLBACK bool envoy_dynamic_module_callback_network_filter_get_attribute_int(void* filter_envoy, unsigned attribute, uint64_t* value);
+CALLBACK bool envoy_dynamic_module_callback_network_filter_get_attribute_string(void* filter_envoy, unsigned attribute, envoy_buffer* value);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_increment_counter(void* config_envoy, size_t id, uint64_t value);
 
 #endif

@@ -40,6 +40,8 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_commit),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_delete),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_set_gauge),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_attribute_int),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_attribute_string),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_increment_counter),
   };
   for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++)
@@ -160,6 +162,21 @@ bool conn_uri_sans(struct conn* c, envoy_buffer* sans) {
 bool conn_set_filter_state(struct conn* c, const char* key, size_t key_length, const char* value, size_t length) {
   return envoy_dynamic_module_callback_network_set_filter_state_typed(c->envoy, buffer(key, key_length),
                                                                       buffer(value, length));
+}
+
+envoy_buffer conn_text(struct conn* c, const char* key, size_t key_length) {
+  envoy_buffer text = {NULL, 0};
+  envoy_dynamic_module_callback_network_get_filter_state_bytes(c->envoy, buffer(key, key_length), &text);
+  return text;
+}
+
+void* conn_scheduler_new(struct conn* c) {
+  return envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
+}
+
+void conn_wake(void* scheduler) {
+  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, SCHEDULED_WAKE);
+  envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
 }
 
 void conn_set_text(struct conn* c, const char* key, size_t key_length, const char* value, size_t length) {

@@ -39,6 +39,8 @@ struct config {
   // By worker. Whoever works with one takes it out, and so no two do.
   _Atomic(struct table*) tables[TRACK_WORKERS];
   _Atomic bool recall_stopped;
+
+  bool outcome;  // of the outcome filter (outcome.c)
 };
 
 // One downstream connection.
@@ -50,6 +52,7 @@ struct conn {
   size_t need;       // bytes of the read buffer below which the filter is not called
   unsigned char state;
   bool connected;             // the outer handshake is done, or there is none
+  bool looked_up;             // outcome filter: the name's look-up has ended
   bool reading_was_disabled;  // tcp_proxy had disabled reading; restored before Continue (trap 8)
 
   // Its waiting list (deadlines.c), null when it is in none; guarded by the mutex there.
@@ -67,7 +70,18 @@ struct conn {
 };
 
 // What the scheduled hook is asked to do.
-enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1, SCHEDULED_DURATION = 2 };
+enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1, SCHEDULED_DURATION = 2, SCHEDULED_WAKE = 3 };
+
+// How an allowed connection failed, as far as Envoy tells (outcome.c).
+enum {
+  OUTCOME_NONE = 0,
+  OUTCOME_NO_ROOM,  // for one more name or look-up
+  OUTCOME_CONNECT_REFUSED,
+  OUTCOME_CONNECT_TIMEOUT,
+  OUTCOME_CONNECT_FAILED,
+  OUTCOME_RESET,     // by the upstream
+  OUTCOME_OVERFLOW,  // no further connection to an upstream
+};
 
 // The callbacks that this Envoy lacks: the name of the first, or null.
 const char* host_lacks(void);
@@ -100,7 +114,14 @@ bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, con
 // conn_expired says whether the filter state with the configuration's expiry_key
 // is there and is no time to come, in seconds since 1970.
 bool conn_expired(struct conn*);
+envoy_buffer conn_text(struct conn*, const char* key, size_t key_length);
+void* conn_scheduler_new(struct conn*);
+void conn_wake(void* scheduler);  // any thread, once: goWoken follows on the worker
 void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
+
+// outcome.c
+unsigned outcome_new_connection(struct conn*);
+void outcome_event(struct conn*, unsigned event);
 
 // deadlines.c: the event is scheduled when the limit has passed; 0: no limit. A
 // connection has one at a time. deadline_start returns false when it cannot be

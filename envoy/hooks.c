@@ -47,6 +47,7 @@ const void* envoy_dynamic_module_on_network_filter_new(const void* config, void*
 
 unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
   struct conn* c = (struct conn*)filter;
+  if (c->config->outcome) return outcome_new_connection(c);
   if (!envoy_dynamic_module_callback_network_filter_read_enabled(filter_envoy)) {
     c->reading_was_disabled = true;
     envoy_dynamic_module_callback_network_filter_read_disable(filter_envoy, false);
@@ -59,7 +60,7 @@ unsigned envoy_dynamic_module_on_network_filter_read(void* filter_envoy, const v
   struct conn* c = (struct conn*)filter;
   (void)filter_envoy;
   if (c->state == CONN_FORWARDING) return STATUS_CONTINUE;
-  if (c->state == CONN_CLOSED || (length < c->need && !end_stream)) return STATUS_STOP_ITERATION;
+  if (c->state == CONN_CLOSED || c->config->outcome || (length < c->need && !end_stream)) return STATUS_STOP_ITERATION;
   if (!recall(c)) goRead(c, end_stream);
   return c->state == CONN_FORWARDING ? STATUS_CONTINUE : STATUS_STOP_ITERATION;
 }
@@ -74,6 +75,10 @@ unsigned envoy_dynamic_module_on_network_filter_write(void* filter_envoy, const 
 void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void* filter, unsigned event) {
   struct conn* c = (struct conn*)filter;
   (void)filter_envoy;
+  if (c->config->outcome) {
+    outcome_event(c, event);
+    return;
+  }
   if (c->state == CONN_FORWARDING && (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE)) {
     c->state = CONN_CLOSED;
     deadline_stop(c);
@@ -105,6 +110,7 @@ void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const 
   struct conn* c = (struct conn*)filter;
   (void)filter_envoy;
   if (event_id == SCHEDULED_DEADLINE && c->state == CONN_WAITING) goDeadline(c);
+  if (event_id == SCHEDULED_WAKE && c->state == CONN_WAITING) goWoken(c);
   if (event_id == SCHEDULED_REVOKE && c->state == CONN_FORWARDING) goRevoke(c);
   if (event_id == SCHEDULED_DURATION && c->state == CONN_FORWARDING) goDuration(c);
 }

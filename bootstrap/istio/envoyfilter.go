@@ -51,6 +51,8 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, filter},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
 			bootstrap.SNIFilter(cache, 0)},
+		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
+			r.config.OutcomeFilter()},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE,
 			r.config.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
 		{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, r.config.ForwardProxyCluster(cache)},

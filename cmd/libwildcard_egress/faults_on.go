@@ -31,7 +31,10 @@ func withFaults(make envoy.NewFactory) envoy.NewFactory {
 		if err != nil {
 			return nil, err
 		}
-		return faultyFactory{made.(*factory)}, nil
+		if ours, ok := made.(*factory); ok {
+			return faultyFactory{ours}, nil
+		}
+		return made, nil
 	}
 }
 

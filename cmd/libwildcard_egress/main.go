@@ -11,6 +11,7 @@ import (
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
 	"wildcard-egress/livepolicy"
+	"wildcard-egress/outcome"
 )
 
 func init() {
@@ -31,6 +32,9 @@ type factory struct {
 // Envoy would remember the refused configuration, and reject every later change
 // of the listener with it. Without a policy everything is denied.
 func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (envoy.Factory, error) {
+	if filterName == outcome.FilterName {
+		return newOutcomes(host, filterConfig)
+	}
 	if err := defineMetrics(host); err != nil {
 		return nil, err
 	}

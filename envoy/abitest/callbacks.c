@@ -101,6 +101,21 @@ bool envoy_dynamic_module_callback_network_get_filter_state_bytes(void* filter, 
   return false;
 }
 
+bool envoy_dynamic_module_callback_network_filter_get_attribute_int(void* filter, unsigned attribute,
+                                                                    uint64_t* value) {
+  if (attribute != ATTRIBUTE_RESPONSE_FLAGS) return false;
+  *value = conn_of(filter)->flags;
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_attribute_string(void* filter, unsigned attribute,
+                                                                       envoy_buffer* value) {
+  if (attribute != ATTRIBUTE_UPSTREAM_TRANSPORT_FAILURE_REASON || conn_of(filter)->failure[0] == 0) return false;
+  value->ptr = conn_of(filter)->failure;
+  value->length = strlen(conn_of(filter)->failure);
+  return true;
+}
+
 bool envoy_dynamic_module_callback_network_filter_read_enabled(void* filter) {
   return conn_of(filter)->read_disabled == 0;
 }

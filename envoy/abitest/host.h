@@ -41,6 +41,8 @@ struct host_conn {
   size_t written;
   int read_disabled;  // 1 at first, as tcp_proxy has it
   char state[TEXT];   // filter state: key=value,
+  uint64_t flags;     // Envoy's response flags
+  char failure[64];   // upstream transport failure reason
   _Atomic int posted[EVENT_IDS];
 };
 

@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"debug/elf"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,11 +13,14 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"wildcard-egress/outcome"
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/built"
 	"wildcard-egress/testenv/certs"
 	"wildcard-egress/testenv/client"
+	"wildcard-egress/testenv/dns"
 	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/logs"
 )
 
 // callbackPrefix begins the names of all that an Envoy gives a module.
@@ -50,6 +54,8 @@ var trials = []struct {
 		"network_filter_write", "network_filter_close_with_details"}},
 	{name: "reads the outer server name", run: readsOuterServerName, shows: []string{
 		"network_filter_get_requested_server_name"}},
+	{name: "says why a connection failed", run: saysWhy, shows: []string{
+		"network_filter_get_attribute_int", "network_filter_get_attribute_string"}},
 	{name: "ends what is silent", run: expires, shows: []string{
 		"network_filter_scheduler_new", "network_filter_scheduler_commit", "network_filter_scheduler_delete"}},
 	{name: "recalls", run: recalls, shows: []string{
@@ -162,6 +168,19 @@ func readsOuterServerName(t *testing.T, env *testenv.Env) {
 	wantDecision(t, env, env.App(), "cloud.ibm.com", map[string]string{"reason": "no_rule"}) // port 443
 	outer := client.Outer{Certificate: env.Identities.App, ServerName: strings.Replace(client.OuterServerName, "443", "8443", 1)}
 	wantDecision(t, env, outer, "cloud.ibm.com", map[string]string{"decision": "allow", "rule": "other-port"})
+}
+
+// saysWhy: no address, and an address that refuses.
+func saysWhy(t *testing.T, env *testenv.Env) {
+	env.DNS.Set("refusing.wikipedia.org", dns.Answer{Addrs: []netip.Addr{netip.MustParseAddr("127.0.0.254")}})
+	for name, reason := range map[string]string{"missing.wikipedia.org": outcome.DNSNoSuchName, "refusing.wikipedia.org": outcome.ConnectRefused} {
+		if _, err := env.GetDirect(env.App(), name); err == nil {
+			t.Errorf("%s: a session", name)
+		}
+		if got := env.GatewayLog.WantEntry(t, logs.Named(name)).Get("reason"); got != reason {
+			t.Errorf("%s: reason %q, want %s", name, got, reason)
+		}
+	}
 }
 
 // expires: another thread ends a silent connection on its worker.

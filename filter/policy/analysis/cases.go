@@ -6,6 +6,8 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/servername"
 	"wildcard-egress/filter/policy/strictyaml"
 )
 
@@ -27,7 +29,9 @@ type Case struct {
 //     rule: wikipedia                               # absent: any
 //     reason: no_rule                               # absent: any
 //
-// Server names are as from the wire. It reports all mistakes, as Problems.
+// Server names are as from the wire. One that is no host name is a mistake, unless
+// the case expects the reason for that, and so is a principal that no caller can
+// have: whatever the policy, such a case would be denied. It reports all mistakes, as Problems.
 func ParseCases(file string, data []byte) ([]Case, error) {
 	r := strictyaml.Reader{File: file}
 	var cases []Case
@@ -44,6 +48,8 @@ func ParseCases(file string, data []byte) ([]Case, error) {
 
 func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 	c := Case{Line: strictyaml.PositionOf(n).Line}
+	var name *yaml.Node
+	var namePath strictyaml.Path
 	given := map[string]bool{}
 	text := func(store func(string)) strictyaml.Read {
 		return func(n *yaml.Node, path strictyaml.Path) {
@@ -55,9 +61,15 @@ func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 	ok := r.Fields(n, path, strictyaml.Fields{
 		"server_name": func(n *yaml.Node, path strictyaml.Path) {
 			given["server_name"] = true
-			text(func(s string) { c.Request.ServerName = s })(n, path)
+			text(func(s string) { c.Request.ServerName, name, namePath = s, n, path })(n, path)
 		},
-		"principal": text(func(s string) { c.Request.Principal = s }),
+		"principal": func(n *yaml.Node, path strictyaml.Path) {
+			if id, ok := r.Text(n, path); ok {
+				if c.Request.Principal = id; document.SPIFFEIDFault(id) != "" {
+					r.Add(n, path, "%q: %s; leave it out for an unknown caller", strictyaml.Clip(id), document.SPIFFEIDFault(id))
+				}
+			}
+		},
 		"port": func(n *yaml.Node, path strictyaml.Path) {
 			if port, ok := r.Integer(n, path, 1, 65535); ok {
 				c.Request.Port = uint16(port) //nolint:gosec // 1 to 65535
@@ -73,6 +85,11 @@ func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 	for _, required := range []string{"server_name", "want"} {
 		if ok && !given[required] {
 			r.Add(n, path, "no %s; a case needs one", required)
+		}
+	}
+	if name != nil && (c.Reason == nil || *c.Reason != invalidServerName) {
+		if _, err := servername.Parse([]byte(c.Request.ServerName)); err != nil {
+			r.Add(name, namePath, "%v, so the policy is not asked and the case proves nothing; write a name, or expect the reason %q", err, invalidServerName)
 		}
 	}
 	return c

@@ -9,6 +9,9 @@ import (
 	"wildcard-egress/filter/policy/document"
 )
 
+// farFuture is the deadline of searches that are short.
+var farFuture = time.Now().AddDate(100, 0, 0)
+
 // containment tells which patterns match all that others match, and remembers.
 type containment struct {
 	deadline time.Time

@@ -7,164 +7,156 @@ package analysis
 import (
 	"fmt"
 	"slices"
-	"strings"
+	"time"
 
 	"golang.org/x/net/publicsuffix"
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
-	"wildcard-egress/filter/policy/glob"
 )
 
 // Finding is something in a good policy that is probably not meant.
 type Finding struct {
 	document.Problem
 	Check string `json:"check"` // one of the Check constants
-	Rule  string `json:"rule"`
+	Rule  string `json:"rule"`  // empty: not of a rule
 }
 
-// The checks of Lint.
+// The checks of Lint. They go by the set of requests that is open, not by how it
+// is written.
 const (
-	CheckAnyHost      = "any_host"      // "*" in an allow rule
-	CheckPublicSuffix = "public_suffix" // a wildcard under which anybody can register
-	CheckSharedHost   = "shared_host"   // a front that serves what others put behind it
-	CheckSingleLabel  = "single_label"  // a name without a dot
-	CheckNeverDecides = "never_decides" // another rule always decides
+	CheckAnyHost         = "any_host"         // "*" in an allow rule
+	CheckPublicSuffix    = "public_suffix"    // names that anybody can register are open
+	CheckSharedHost      = "shared_host"      // a front that serves what others put behind it
+	CheckSingleLabel     = "single_label"     // a name without a dot
+	CheckNeverDecides    = "never_decides"    // without it every decision would be the same
+	CheckShadowDefault   = "shadow_default"   // defaults.mode is shadow: what no rule allows passes
+	CheckNoWorkload      = "no_workload"      // a principal that no Istio workload has
+	CheckUnknownCallers  = "unknown_callers"  // principals, where no caller is known
+	CheckConnectionReuse = "connection_reuse" // a deny that a client gets around without malice
+	CheckPortNotTLS      = "port_not_tls"     // a port on which clients don't begin with TLS
+	CheckKeyOrder        = "key_order"        // a truncated file would open more
+	CheckLookAlike       = "look_alike"       // letters that look like others
 )
 
+// LintOptions say what the policy is for.
+type LintOptions struct {
+	// NoClientCertificates: the listener asks for none, so no caller is known.
+	NoClientCertificates bool
+}
+
 // Lint returns what is probably not meant in d, in the file's order.
-func Lint(d *document.Document) []Finding {
-	l := linter{document: d, index: newHostIndex(d.Rules)}
+func Lint(d *document.Document, o LintOptions) []Finding {
+	l := linter{document: d, options: o, index: newHostIndex(d.Rules)}
+	l.deadline = time.Now().Add(lintLimit)
+	if len(l.index.globs) > 0 {
+		all := make([]document.Pattern, 0, len(l.index.patterns))
+		for _, host := range l.index.patterns {
+			all = append(all, host)
+		}
+		l.near = newNearIndex(all)
+	}
+	l.shadowDefault()
+	l.ports()
 	for i := range d.Rules {
 		l.hosts(i)
 		l.neverDecides(i)
+		l.principals(i)
+		l.connectionReuse(i)
+		l.keyOrder(i)
 	}
 	slices.SortStableFunc(l.findings, func(a, b Finding) int { return a.Compare(b.Problem) })
 	return l.findings
 }
 
+// lintLimit bounds what is spent on globs; what is not told by then is not found.
+const lintLimit = 10 * time.Second
+
 type linter struct {
+	containment
 	document *document.Document
+	options  LintOptions
 	index    *hostIndex
+	near     *nearIndex // nil: there are no globs
 	findings []Finding
 }
 
 // add notes a finding about a host, or about the whole rule if host is -1.
 func (l *linter) add(check string, rule, host int, format string, args ...any) {
 	r := l.document.Rules[rule]
-	at, path := r.At, fmt.Sprintf("rules[%d]", rule)
+	f := Finding{Check: check, Rule: r.Name}
+	f.Problem = document.Problem{File: l.document.File, Line: r.At.Line, Column: r.At.Column, Path: fmt.Sprintf("rules[%d]", rule)}
 	if host >= 0 {
-		at, path = r.HostsAt[host], fmt.Sprintf("%s.hosts[%d]", path, host)
+		f.Line, f.Column, f.Path = r.HostsAt[host].Line, r.HostsAt[host].Column, fmt.Sprintf("%s.hosts[%d]", f.Path, host)
 		format = "%q: " + format
 		args = slices.Insert(args, 0, any(r.Hosts[host].String()))
 	}
-	l.findings = append(l.findings, Finding{
-		Check: check, Rule: r.Name,
-		Problem: document.Problem{File: l.document.File, Line: at.Line, Column: at.Column, Path: path, Message: fmt.Sprintf(format, args...)},
-	})
+	f.Message = fmt.Sprintf(format, args...)
+	l.findings = append(l.findings, f)
 }
 
-// hosts looks for hosts that an allow rule opens wider than they look.
-func (l *linter) hosts(rule int) {
+// shadowDefault tells of a policy that enforces only its deny rules.
+func (l *linter) shadowDefault() {
+	d := l.document
+	if d.Defaults.Mode != document.ShadowMode {
+		return
+	}
+	l.findings = append(l.findings, Finding{Check: CheckShadowDefault, Problem: document.Problem{
+		File: d.File, Line: d.ModeAt.Line, Column: d.ModeAt.Column, Path: "defaults.mode",
+		Message: "everything passes that no enforced deny rule denies; it is only reported. Write enforce when the reports are clean",
+	}})
+}
+
+// keyOrder tells of rules that mean more without their last fields.
+func (l *linter) keyOrder(rule int) {
 	r := l.document.Rules[rule]
-	if r.Action == policy.Deny {
+	if len(r.AfterHosts) > 0 && !l.document.EndMark {
+		l.add(CheckKeyOrder, rule, -1, "rule %q has %s behind hosts: of a file that is cut off there, the hosts stay without it; write hosts last, or end the file with %q",
+			r.Name, inWords(r.AfterHosts), document.EndMark)
+	}
+}
+
+// connectionReuse tells of deny rules inside of what is allowed. A client that
+// has a connection to an allowed name sends requests for a denied one over it,
+// if the server's certificate and address are good for both (RFC 9113, section
+// 9.1.1); the gateway sees one connection with the allowed name.
+func (l *linter) connectionReuse(rule int) {
+	r := l.document.Rules[rule]
+	if r.Action != policy.Deny || r.Mode != document.Enforce {
 		return
 	}
 	for i, host := range r.Hosts {
-		front, about := sharedFront(host)
-		switch {
-		case host.Kind() == document.Any:
-			l.add(CheckAnyHost, rule, i, "allows every host; list the domains instead")
-		case host.Kind() == document.Exact && !strings.Contains(host.String(), "."):
-			l.add(CheckSingleLabel, rule, i, "has no dot, so no public DNS name is meant; write the full name")
-		case host.Kind() == document.Wildcard && isPublicSuffix(host.Domain()):
-			l.add(CheckPublicSuffix, rule, i, "anybody can register a name under the public suffix %q; list the domains instead", host.Domain())
-		case front != "":
-			l.add(CheckSharedHost, rule, i, "%q is %s", front, about)
-		}
-	}
-}
-
-// isPublicSuffix also knows domains whose every child is a public suffix.
-func isPublicSuffix(domain string) bool {
-	suffix, _ := publicsuffix.PublicSuffix(domain)
-	below, _ := publicsuffix.PublicSuffix("any." + domain)
-	return suffix == domain || below == "any."+domain
-}
-
-// neverDecides looks for hosts of a rule for which another rule with the same
-// outcome, or a deny rule, decides whenever this rule could.
-func (l *linter) neverDecides(rule int) {
-	r := l.document.Rules[rule]
-	by := make([]string, len(r.Hosts))
-	covered := 0
-	for i, host := range r.Hosts {
-		for _, wider := range l.index.covering(host) {
+		for _, wider := range l.around(host) {
 			for _, other := range l.index.rules[wider.String()] {
-				if by[i] == "" && l.outranks(other, wider, rule, host) {
-					by[i] = fmt.Sprintf("rule %q (%q) %s", l.document.Rules[other].Name, wider.String(), verb(l.document.Rules[other].Action))
-					covered++
+				o := l.document.Rules[other]
+				if o.Action == policy.Allow && o.Mode == document.Enforce && portsMeet(o.Ports, r.Ports) && l.callersMeet(o.Principals, r.Principals) && l.opensSibling(wider, host) {
+					l.add(CheckConnectionReuse, rule, i, "rule %q allows other names of %q: an HTTP/2 client may send requests for this one over a connection to such a name, if one certificate and address serve both", o.Name, wider)
+					return // the others are of the same kind
 				}
 			}
 		}
 	}
-	if covered == len(r.Hosts) {
-		l.add(CheckNeverDecides, rule, -1, "rule %q never decides: %s it; remove one of them", r.Name, by[0])
-		return
-	}
-	for i := range by {
-		if by[i] != "" {
-			l.add(CheckNeverDecides, rule, i, "never decides: %s it; remove one of them", by[i])
-		}
-	}
 }
 
-func verb(a policy.Action) string {
-	if a == policy.Deny {
-		return "denies"
+// opensSibling reports whether an allowed host matches names of the site of a
+// denied one that this does not match: names for which one certificate is usual.
+func (l *linter) opensSibling(allowed, denied document.Pattern) bool {
+	site := everything
+	if domain, err := publicsuffix.EffectiveTLDPlusOne(denied.Domain()); err == nil {
+		site = "**." + domain
 	}
-	return "also allows"
+	s := search{scope: scope{names: true}, deadline: l.deadline}
+	s.must = []term{s.term(plainHosts(allowed), nil), s.term([]string{site}, nil)}
+	s.not = []term{s.term(plainHosts(denied), nil)}
+	_, v := s.run()
+	return v == found
 }
 
-// outranks reports whether rule other with its host wider makes rule with its
-// host superfluous. Of two that do so to each other, the later one is.
-func (l *linter) outranks(other int, wider document.Pattern, rule int, host document.Pattern) bool {
-	o, r := l.document.Rules[other], l.document.Rules[rule]
-	switch {
-	case other == rule || o.Mode == document.ShadowMode && r.Mode == document.Enforce:
-		return false
-	case !principalsCover(o.Principals, r.Principals) || !portsCover(o.Ports, r.Ports):
-		return false
-	case o.Action == policy.Deny && r.Action == policy.Allow:
-		return true
-	case o.Action != r.Action:
-		return false
-	case o.Action == policy.Allow && (o.OnRevoke != r.OnRevoke || o.Ports[0] != r.Ports[0]):
-		return false
+// around returns the hosts that match some names of host.
+func (l *linter) around(host document.Pattern) []document.Pattern {
+	around := l.index.covering(host)
+	if l.near != nil && host.Kind() != document.Exact && host.Kind() != document.Any {
+		around = append(around, l.near.of(host)...)
 	}
-	mutual := wider.String() == host.String() && principalsCover(r.Principals, o.Principals) && portsCover(r.Ports, o.Ports) && o.Mode == r.Mode
-	return !mutual || other < rule
-}
-
-// principalsCover reports whether the callers of wide include those of narrow.
-func principalsCover(wide, narrow []string) bool {
-	if len(wide) == 0 || len(narrow) == 0 {
-		return len(wide) == 0
-	}
-	for _, n := range narrow {
-		if !slices.ContainsFunc(wide, func(w string) bool {
-			return w == n || !glob.HasMeta(n) && glob.MatchesAny(glob.Compile(w, '/', nil), n)
-		}) {
-			return false
-		}
-	}
-	return true
-}
-
-// portsCover is the same for ports; none are all.
-func portsCover(wide, narrow []uint16) bool {
-	if len(wide) == 0 || len(narrow) == 0 {
-		return len(wide) == 0
-	}
-	return !slices.ContainsFunc(narrow, func(p uint16) bool { return !slices.Contains(wide, p) })
+	return around
 }

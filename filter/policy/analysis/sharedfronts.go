@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
 )
 
 const (
@@ -37,6 +38,10 @@ var sharedFronts = map[string]string{
 	"gcdn.co":            aboutCDN,
 
 	"s3.amazonaws.com":       aboutHosting,
+	"s3.*.amazonaws.com":     aboutHosting,
+	"s3-*.amazonaws.com":     aboutHosting,
+	"s3-*.*.amazonaws.com":   aboutHosting,
+	"s3.*.*.amazonaws.com":   aboutHosting,
 	"storage.googleapis.com": aboutHosting,
 	"googleusercontent.com":  aboutHosting,
 	"appspot.com":            aboutHosting,
@@ -58,22 +63,52 @@ var sharedFronts = map[string]string{
 	"ngrok.app":              aboutHosting,
 }
 
-// sharedFront returns the shared front that a host opens, if any: it lies
-// under one, or matches one, or matches names under one.
-func sharedFront(host document.Pattern) (front, about string) {
+// sharedFront returns the shared front that a host opens, if any: it lies under
+// one, or matches one, or matches names under one.
+func (l *linter) sharedFront(host document.Pattern) (front, about string) {
 	for domain := host.Domain(); domain != ""; {
 		if about, ok := sharedFronts[domain]; ok {
 			return domain, about
 		}
 		_, domain, _ = strings.Cut(domain, ".")
 	}
+	for _, front := range frontGlobs {
+		if l.opens(host, front) {
+			return front, sharedFronts[front]
+		}
+	}
 	if host.Kind() == document.Exact {
 		return "", ""
 	}
-	for _, front := range slices.Sorted(maps.Keys(sharedFronts)) {
+	for _, front := range frontNames {
 		if host.Matches(front) || host.Matches("any."+front) {
 			return front, sharedFronts[front]
 		}
 	}
 	return "", ""
 }
+
+// opens reports whether a host matches a front, a glob. Whether it opens strangers'
+// names below one is what openSuffix tells.
+func (l *linter) opens(host document.Pattern, front string) bool {
+	hosts, fronts := plainHosts(host), []string{front}
+	if !anyFits(hosts, fronts) {
+		return false
+	}
+	s := search{scope: scope{names: true}, deadline: l.deadline}
+	s.must = []term{s.term(hosts, nil), s.term(fronts, nil)}
+	_, v := s.run()
+	return v == found
+}
+
+// frontNames and frontGlobs are sharedFronts in order.
+var frontNames, frontGlobs = func() (names, globs []string) {
+	for _, front := range slices.Sorted(maps.Keys(sharedFronts)) {
+		if glob.HasMeta(front) {
+			globs = append(globs, front)
+		} else {
+			names = append(names, front)
+		}
+	}
+	return names, globs
+}()

@@ -25,7 +25,9 @@ type Document struct {
 	Defaults Defaults
 	Rules    []Rule
 
-	File string // its name, for messages
+	File    string              // its name, for messages
+	EndMark bool                // it ends in a way that a truncated file does not (HasEndMark)
+	ModeAt  strictyaml.Position // of defaults.mode, if it is given
 }
 
 // Defaults are the values of rules that don't say otherwise, and Settings.
@@ -50,9 +52,11 @@ type Rule struct {
 	// it into a deny rule: a truncated file may lose them and keep the hosts.
 	AfterHosts []string
 
-	At       strictyaml.Position
-	HostsAt  []strictyaml.Position // one for each of Hosts
-	LimitsAt strictyaml.Position
+	At      strictyaml.Position
+	HostsAt []strictyaml.Position // one for each of Hosts
+	// PrincipalsAt has one for each of Principals.
+	PrincipalsAt []strictyaml.Position
+	LimitsAt     strictyaml.Position
 }
 
 func (r *Rule) limits() (l Limits) {

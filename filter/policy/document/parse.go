@@ -15,7 +15,7 @@ import (
 func Parse(file string, data []byte) (*Document, error) {
 	p := parser{
 		Reader:   strictyaml.Reader{File: file},
-		document: &Document{File: file, Defaults: Defaults{Ports: []uint16{443}, Settings: DefaultSettings}},
+		document: &Document{File: file, EndMark: HasEndMark(data), Defaults: Defaults{Ports: []uint16{443}, Settings: DefaultSettings}},
 		names:    map[string]strictyaml.Position{},
 	}
 	if body := p.Document(data); body != nil {
@@ -70,7 +70,7 @@ func (p *parser) defaults(n *yaml.Node, path strictyaml.Path) {
 	p.Fields(n, path, strictyaml.Fields{
 		"ports": func(n *yaml.Node, path strictyaml.Path) { d.Ports = p.ports(n, path) },
 		"mode": func(n *yaml.Node, path strictyaml.Path) {
-			d.Mode = strictyaml.Choice(&p.Reader, n, path, Enforce, ShadowMode)
+			d.Mode, p.document.ModeAt = strictyaml.Choice(&p.Reader, n, path, Enforce, ShadowMode), strictyaml.PositionOf(n)
 		},
 		"on_revoke": func(n *yaml.Node, path strictyaml.Path) {
 			d.OnRevoke = strictyaml.Choice(&p.Reader, n, path, Keep, Close)

@@ -13,6 +13,14 @@ const (
 	MaxPrincipalBytes = 2048 // SPIFFE-ID, section 2.3
 )
 
+// SPIFFEIDFault says why text is no SPIFFE ID of one caller; it is empty for one.
+func SPIFFEIDFault(text string) string {
+	if glob.HasMeta(text) {
+		return "a glob is no SPIFFE ID; write one that a caller has"
+	}
+	return principalFault(text)
+}
+
 // principalFault says what is wrong with an entry of a rule's principals, if
 // anything: a SPIFFE ID, or a glob of one with separator "/".
 func principalFault(text string) string {

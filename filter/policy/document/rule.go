@@ -42,10 +42,13 @@ func (p *parser) ruleFields() strictyaml.Fields {
 		"on_revoke": func(n *yaml.Node, path strictyaml.Path) {
 			r.OnRevoke = strictyaml.Choice(&p.Reader, n, path, Keep, Close)
 		},
-		"hosts":      func(n *yaml.Node, path strictyaml.Path) { r.hosts, r.hostsPath = n, path },
-		"principals": func(n *yaml.Node, path strictyaml.Path) { narrows("principals"); r.Principals = p.principals(n, path) },
-		"ports":      func(n *yaml.Node, path strictyaml.Path) { narrows("ports"); r.Ports = p.ports(n, path) },
-		"limits":     func(n *yaml.Node, path strictyaml.Path) { narrows("limits"); p.ruleLimits(n, path, &r.Rule) },
+		"hosts": func(n *yaml.Node, path strictyaml.Path) { r.hosts, r.hostsPath = n, path },
+		"principals": func(n *yaml.Node, path strictyaml.Path) {
+			narrows("principals")
+			r.Principals, r.PrincipalsAt = p.principals(n, path)
+		},
+		"ports":  func(n *yaml.Node, path strictyaml.Path) { narrows("ports"); r.Ports = p.ports(n, path) },
+		"limits": func(n *yaml.Node, path strictyaml.Path) { narrows("limits"); p.ruleLimits(n, path, &r.Rule) },
 	}
 }
 
@@ -56,6 +59,9 @@ func (p *parser) readRule(n *yaml.Node, path strictyaml.Path, fields strictyaml.
 	ok := p.Fields(n, path, fields)
 	if ok && !r.named {
 		p.Add(n, path, "no name; a rule needs one")
+	}
+	if n.Style&yaml.FlowStyle != 0 { // without its last brace it is no YAML
+		r.AfterHosts = nil
 	}
 	if r.hosts != nil {
 		p.hosts(r.hosts, r.hostsPath, &r.Rule)
@@ -118,7 +124,7 @@ func (p *parser) hosts(n *yaml.Node, path strictyaml.Path, r *Rule) {
 	})
 }
 
-func (p *parser) principals(n *yaml.Node, path strictyaml.Path) (principals []string) {
+func (p *parser) principals(n *yaml.Node, path strictyaml.Path) (principals []string, at []strictyaml.Position) {
 	seen := map[string]bool{}
 	p.List(n, path, func(n *yaml.Node, path strictyaml.Path) {
 		text, ok := p.Text(n, path)
@@ -131,7 +137,7 @@ func (p *parser) principals(n *yaml.Node, path strictyaml.Path) (principals []st
 			p.Add(n, path, "%q: given twice in this rule; remove one", text)
 		}
 		seen[text] = true
-		principals = append(principals, text)
+		principals, at = append(principals, text), append(at, strictyaml.PositionOf(n))
 	})
-	return principals
+	return principals, at
 }

@@ -2,6 +2,11 @@ package e2e_test
 
 import (
 	"crypto/tls"
+	"fmt"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
 	"testing"
 
 	"wildcard-egress/testenv"
@@ -108,11 +113,22 @@ func TestDecisionsByOuterServerName(t *testing.T) {
 	}
 }
 
-// The dialled port is the rule's, or the one asked for; no --upstream-port here.
+// The dialled port is the rule's first, or the one asked for; no --upstream-port here.
 func TestUpstreamPortIsTheRules(t *testing.T) {
-	env := testenv.Start(t, testenv.Options{Policy: "version: 1\nrules: [{name: a, hosts: [a.example.com], ports: [1, 2]}]",
-		WithoutSidecar: true, Sites: []string{"a.example.com"}, EditGateway: withoutUpstreamPort})
-	for outer, want := range map[string]string{"x": ":1", "outbound_.2_.v_.x": ":2"} {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: []string{"a.example.com"}, EditGateway: withoutUpstreamPort})
+	host := env.Upstream.Site("a.example.com").AddrPort().Addr()
+	var addrs, ports []string
+	for range 2 { // of one host
+		listener, err := net.Listen("tcp", netip.AddrPortFrom(host, 0).String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { listener.Close() })
+		addr := listener.Addr().(*net.TCPAddr)
+		addrs, ports = append(addrs, addr.String()), append(ports, strconv.Itoa(addr.Port))
+	}
+	edit(t, env, fmt.Sprintf("version: 1\nrules: [{name: a, hosts: [a.example.com], ports: [%s]}]", strings.Join(ports, ", ")))
+	for outer, want := range map[string]string{"x": addrs[0], "outbound_." + ports[1] + "_.v_.x": addrs[1]} {
 		conn, err := env.DialGateway(client.Outer{Certificate: env.Identities.App, ServerName: outer})
 		if err != nil {
 			t.Fatal(err)
@@ -120,12 +136,13 @@ func TestUpstreamPortIsTheRules(t *testing.T) {
 		if _, err := conn.Write(hello("a.example.com")); err != nil {
 			t.Fatal(err)
 		}
+		env.WantStat(t, "cluster.dynamic_forward_proxy.upstream_cx_active", 1)
+		reset(t, conn) // nobody at the other end would answer a half-close
 		entry := env.GatewayLog.WantEntry(t, logs.From(conn.LocalAddr()))
-		host := env.Upstream.Site("a.example.com").AddrPort().Addr().String()
-		if got := entry.Get("upstream_remote_address"); got != host+want {
-			t.Errorf("outer server name %s: the gateway dialled %q, want %s", outer, got, host+want)
+		if got := entry.Get("upstream_remote_address"); got != want {
+			t.Errorf("outer server name %s: the gateway dialled %q, want %s", outer, got, want)
 		}
-		conn.Close()
+		env.WantStat(t, "cluster.dynamic_forward_proxy.upstream_cx_active", 0)
 	}
 }
 

@@ -17,14 +17,8 @@ import (
 
 const widest = 120 // columns of a line of prose
 
-// written are the pages that `make bench FULL=1` writes.
-var written = []string{"docs/benchmarks.md", "docs/scale.md"}
-
 func TestProseIsWrapped(t *testing.T) {
 	for _, page := range pages(t) {
-		if slices.Contains(written, page) {
-			continue
-		}
 		for number, line := range prose(t, page) {
 			if columns := utf8.RuneCountInString(line); columns > widest && !strings.HasPrefix(line, "|") && !isLink(line) {
 				t.Errorf("%s:%d: %d columns; wrap prose at %d", page, number+1, columns, widest)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/poll"
 )
 
 // bigPolicy has 10,000 hosts beside those of the streams; i makes it another.
@@ -126,4 +127,42 @@ func wantNoneLeft(t *testing.T, env *testenv.Env) {
 		}
 		return nil
 	})
+}
+
+// A load makes many times the file's size of garbage, and one that fails makes no
+// less. All of it is given back soon; the policy in force is small.
+func TestABigPolicyThatIsRefusedLeavesNoMemoryBehind(t *testing.T) {
+	for name, line := range map[string]string{
+		"a mistake in each host":    "  - '*.h%d.'\n",
+		"one mistake at the end":    "  - h%d.example.org\n",
+		"a mistake in each pattern": "  - '{a,b[h%d.example.org'\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			env, _ := startEcho(t, testenv.Options{Policy: policyOf(live), WithoutSidecar: true})
+			openStreams(t, env, 5, "live.example.net")
+			before := residentBytes(t, env)
+			var text strings.Builder
+			text.WriteString(policyOf(live) + "- name: big\n  hosts:\n")
+			for i := 0; text.Len() < 1<<20; i++ {
+				fmt.Fprintf(&text, line, i)
+			}
+			began := time.Now()
+			if err := env.WritePolicy(text.String() + "  - '*.'\n"); err != nil {
+				t.Fatal(err)
+			}
+			env.WantStat(t, policyRejected, 1)
+			took := time.Since(began)
+			poll.Want(t, func() error {
+				if now := residentBytes(t, env); now > before+40<<20 {
+					return fmt.Errorf("%d MB resident, %d MB before", now>>20, before>>20)
+				}
+				return nil
+			})
+			t.Logf("refused after %v; %d MB resident before, %d MB after", took.Round(time.Millisecond), before>>20, residentBytes(t, env)>>20)
+			if log := env.Gateway.LogTail(256 << 10); strings.Count(log, "policy.yaml:") > 25 {
+				t.Errorf("%d problems are in the log", strings.Count(log, "policy.yaml:"))
+			}
+		})
+	}
 }

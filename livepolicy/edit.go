@@ -89,7 +89,11 @@ func contentsOf(d *document.Document) *contents {
 			c.hosts = append(c.hosts, hostHash{begin: begin, end: uint32(names.Len())})
 		}
 		r.Hosts, r.HostsAt = nil, nil
-		c.rules = append(c.rules, rule{Rule: r, other: fmt.Sprintf("%v %v %v %v %q", r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)})
+		other := fmt.Sprintf("%v %v %v %v %q", r.Action, r.Mode, r.OnRevoke, r.Ports, r.Principals)
+		if r.Limits != nil {
+			other += fmt.Sprintf(" %+v", *r.Limits)
+		}
+		c.rules = append(c.rules, rule{Rule: r, other: other})
 	}
 	c.names = names.String()
 	for i, h := range c.hosts {

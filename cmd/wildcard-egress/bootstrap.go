@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
@@ -74,7 +73,7 @@ with principals allow nobody, and it listens on loopback unless told otherwise.`
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
 			}
-			return f.render(cmd.OutOrStdout(), bootstrap.Gateway(config, string(f.policy)))
+			return f.render(cmd, bootstrap.Gateway(config, string(f.policy)))
 		},
 	}
 	f.add(c, "0.0.0.0:8443", defaultAdmin)
@@ -121,7 +120,7 @@ one listener, and does not see which port the application meant.`,
 			if s.Hosts, err = f.hosts(cmd); err != nil {
 				return err
 			}
-			return f.render(cmd.OutOrStdout(), bootstrap.Sidecar(config, s))
+			return f.render(cmd, bootstrap.Sidecar(config, s))
 		},
 	}
 	f.add(c, "127.0.0.1:15001", "127.0.0.1:9902")
@@ -155,7 +154,7 @@ tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
 			if err != nil {
 				return err
 			}
-			return f.render(cmd.OutOrStdout(), bootstrap.Legacy(config, hosts))
+			return f.render(cmd, bootstrap.Legacy(config, hosts))
 		},
 	}
 	f.add(c, "0.0.0.0:8444", "127.0.0.1:9903")
@@ -165,7 +164,8 @@ tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
 }
 
 // render prints b, and writes its listeners to a file of their own if asked to.
-func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
+func (f *bootstrapFlags) render(cmd *cobra.Command, b *bootstrapv3.Bootstrap) error {
+	warnOfOpenAdmin(cmd.ErrOrStderr(), f.admin)
 	if f.lds != "" {
 		listeners, err := bootstrap.YAML(bootstrap.SplitListeners(b, f.lds))
 		if err != nil {
@@ -179,7 +179,7 @@ func (f *bootstrapFlags) render(w io.Writer, b *bootstrapv3.Bootstrap) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.Write(out)
+	_, err = cmd.OutOrStdout().Write(out)
 	return err
 }
 

@@ -52,12 +52,21 @@ func warnOfUnknownCallers(out io.Writer, listen netip.AddrPort) {
 	}
 }
 
+// warnOfOpenAdmin says what an admin interface does that others can reach.
+func warnOfOpenAdmin(out io.Writer, admin string) {
+	if address, err := netip.ParseAddrPort(admin); err == nil && !address.Addr().IsLoopback() {
+		fmt.Fprintf(out, "WARNING: --admin %v: Envoy's admin interface asks nobody for a password. Whoever reaches that\n"+
+			"address can read the configuration, end Envoy and change its runtime: use 127.0.0.1, and pass on only\n"+
+			"/ready and /stats/prometheus.\n", address)
+	}
+}
+
 func (f *bootstrapFlags) add(c *cobra.Command, listen, admin string) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	f.policy.add(c, "POLICY")
 	flags.StringVar(&f.listen, "listen", listen, "where connections come in, `HOST:PORT`; port 0 lets the kernel choose")
-	flags.StringVar(&f.admin, "admin", admin, "Envoy's admin interface, `HOST:PORT`")
+	flags.StringVar(&f.admin, "admin", admin, "Envoy's admin interface, `HOST:PORT`; who reaches it can end Envoy, so keep it on loopback")
 	flags.StringVar(&f.cert, "cert", "", "certificate chain of the outer mTLS, a PEM `FILE`; without --cert, --key and --ca it is plain TCP")
 	flags.StringVar(&f.key, "key", "", "private key of the outer mTLS, a PEM `FILE`")
 	flags.StringVar(&f.ca, "ca", "", "issuers that a peer's certificate may have, a PEM `FILE`")

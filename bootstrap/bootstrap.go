@@ -29,10 +29,12 @@ type Config struct {
 	// AllowPrivateAddresses takes the address guard off.
 	AllowPrivateAddresses bool
 	// Network is how the gateway meets the network; nil is DefaultNetwork.
-	Network        *Network
-	UpstreamPort   uint16 // dialled in place of the rule's port; 0 keeps the rule's
-	AccessLog      string // path; empty is standard output
-	MaxConnections uint32 // limit of downstream connections; 0 is DefaultMaxConnections
+	Network      *Network
+	UpstreamPort uint16 // dialled in place of the rule's port; 0 keeps the rule's
+	AccessLog    string // path; empty is standard output
+	// MaxClientHelloBytes is the policy's; 0 is the language's default.
+	MaxClientHelloBytes int
+	MaxConnections      uint32 // limit of downstream connections; 0 is DefaultMaxConnections
 	// RequirePolicyAtStart has the gateway refuse to start without a good policy,
 	// instead of denying everything until there is one.
 	RequirePolicyAtStart bool
@@ -73,7 +75,7 @@ func (c Config) listener(name string) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		Name:                          name,
 		Address:                       socketAddress(c.Listen),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(c.network().BufferBytes),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(c.bufferBytes()),
 		TcpKeepalive:                  c.network().keepalive(),
 	}
 }

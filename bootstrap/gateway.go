@@ -30,7 +30,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	}
 	filters := []*listenerv3.Filter{
 		PolicyFilter(policyFile, ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
-			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache}),
+			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections()}),
 		SNIFilter(cache, c.UpstreamPort),
 		c.OutcomeFilter(),
 		c.ReadAheadTCPProxy(ForwardProxyName),

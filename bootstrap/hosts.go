@@ -42,5 +42,5 @@ func inspectTLSBy(l *listenerv3.Listener, inspector *tlsinspectorv3.TlsInspector
 		Name:       "envoy.filters.listener.tls_inspector",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(inspector)},
 	}}
-	l.ListenerFiltersTimeout = durationpb.New(handshakeTimeout)
+	l.ListenerFiltersTimeout = durationpb.New(firstBytesTimeout)
 }

@@ -7,6 +7,8 @@ import (
 	overloadv3 "github.com/envoyproxy/go-control-plane/envoy/config/overload/v3"
 	downstreamv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/resource_monitors/downstream_connections/v3"
 	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"wildcard-egress/filter/policy/document"
 )
 
 // DefaultMaxConnections is the default limit of downstream connections. Each
@@ -16,16 +18,34 @@ import (
 // all else.
 const DefaultMaxConnections = 8192
 
-// handshakeTimeout limits the outer handshake, and before it the wait for its
-// first message, 15 s each as istiod has it. The filter's own deadline begins
-// when the handshake is done.
-const handshakeTimeout = 15 * time.Second
+// The outer handshake: firstBytesTimeout is for the client's first message, which
+// it sends at once, handshakeTimeout for all that follows. Connections that wait
+// for them are anybody's, so that the times are short; istiod has 15 s for each.
+// The filter's own deadline begins when the handshake is done.
+const (
+	firstBytesTimeout = 5 * time.Second
+	handshakeTimeout  = 10 * time.Second
+)
 
-// bufferLimit is where Envoy stops to read until the other side has taken what
-// is there. The largest hello that a policy may allow, 64 KiB, has six times
-// its size when each of its bytes comes in a TLS record of its own, and the
-// filter must see it whole.
-const bufferLimit = 512 << 10
+// upstreamBuffer is how many bytes Envoy holds for a site that does not read.
+// Relaying is no faster with more of them.
+const upstreamBuffer = 64 << 10
+
+// bufferBytes is where Envoy stops to read of a client until the site has taken
+// what is there, and the other way round. The filter must see a whole hello in it,
+// which has six times its size when each of its bytes comes in a TLS record of its
+// own. So it is eight times what the policy allows: a policy that allows more
+// later needs a new bootstrap for such hellos, and only for those.
+func (c Config) bufferBytes() uint32 {
+	if n := c.network().BufferBytes; n != 0 {
+		return n
+	}
+	hello := c.MaxClientHelloBytes
+	if hello == 0 {
+		hello = document.DefaultSettings.MaxClientHelloBytes
+	}
+	return max(8*uint32(hello), earlyDataLimit)
+}
 
 // earlyDataLimit is where reading stops until the upstream is connected.
 const earlyDataLimit = 64 << 10

@@ -30,6 +30,9 @@ type ModuleSettings struct {
 	// RequireEndMark refuses every policy without the end mark, where the module
 	// would ask for it only if the policy may have been cut off.
 	RequireEndMark bool
+	// MaxConnections is how many connections Envoy takes in all, so that the module
+	// keeps some for callers who have few; 0: it keeps none.
+	MaxConnections uint32
 	// DecisionCache, unless nil, is how many decisions each worker keeps.
 	DecisionCache *uint32
 }
@@ -48,6 +51,9 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	}
 	if s.RequireEndMark {
 		config.Fields["require_end_mark"] = structpb.NewBoolValue(true)
+	}
+	if s.MaxConnections != 0 {
+		config.Fields["max_connections"] = structpb.NewNumberValue(float64(s.MaxConnections))
 	}
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))

@@ -1,6 +1,7 @@
 package bootstrap
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -16,7 +17,10 @@ import (
 // from DefaultNetwork.
 type Network struct {
 	DNSFamily DNSFamily
-	Guard     Guard
+	// DNSNames is how many names the DNS cache holds. More of them cost Envoy's
+	// main thread more than in proportion (docs/callers.md has the figures).
+	DNSNames uint32
+	Guard    Guard
 	// Keepalive is how long a connection is silent before TCP asks whether the
 	// peer is still there, on both sides; 0: never.
 	Keepalive time.Duration
@@ -28,7 +32,8 @@ type Network struct {
 	// MaxDuration ends a connection that is older; 0: never.
 	MaxDuration time.Duration
 	// BufferBytes is where Envoy stops to read from one side until the other has
-	// taken what is there. The filter must see a whole ClientHello in it.
+	// taken what is there. The filter must see a whole ClientHello in it; 0: eight
+	// times the largest that the policy allows.
 	BufferBytes uint32
 	// EarlyDataBytes is what is read of the client until the upstream is connected.
 	EarlyDataBytes uint32
@@ -72,7 +77,7 @@ func DefaultNetwork() Network {
 		IdleTimeout:     time.Hour,
 		ConnectTimeout:  5 * time.Second,
 		ConnectAttempts: 1,
-		BufferBytes:     bufferLimit,
+		DNSNames:        maxHosts,
 		EarlyDataBytes:  earlyDataLimit,
 	}
 }
@@ -106,11 +111,14 @@ func (n Network) Validate() error {
 	if n.ConnectAttempts < 1 || n.ConnectAttempts > 10 {
 		fault("--connect-attempts %d: want 1 to 10", n.ConnectAttempts)
 	}
-	if n.BufferBytes < 32<<10 || n.BufferBytes > 64<<20 {
-		fault("--buffer-bytes %d: want %d to %d", n.BufferBytes, 32<<10, 64<<20)
+	if n.DNSNames < 64 || n.DNSNames > 1<<16 {
+		fault("--dns-names %d: want %d to %d", n.DNSNames, 64, 1<<16)
 	}
-	if n.EarlyDataBytes < 16<<10 || n.EarlyDataBytes > n.BufferBytes {
-		fault("--early-data-bytes %d: want %d to --buffer-bytes (%d)", n.EarlyDataBytes, 16<<10, n.BufferBytes)
+	if n.BufferBytes != 0 && (n.BufferBytes < 32<<10 || n.BufferBytes > 64<<20) {
+		fault("--buffer-bytes %d: want %d to %d, or 0 for what the policy's hellos need", n.BufferBytes, 32<<10, 64<<20)
+	}
+	if most := cmp.Or(n.BufferBytes, 512<<10); n.EarlyDataBytes < 16<<10 || n.EarlyDataBytes > most {
+		fault("--early-data-bytes %d: want %d to --buffer-bytes (%d)", n.EarlyDataBytes, 16<<10, most)
 	}
 	faults = append(faults, n.Guard.faults(n.DNSFamily)...)
 	return errors.Join(faults...)

@@ -50,7 +50,7 @@ func (c Config) TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listen
 func (c Config) ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
 	proxy := c.tcpProxy(cluster)
 	n := c.network()
-	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(n.EarlyDataBytes)
+	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(min(n.EarlyDataBytes, c.bufferBytes()))
 	if _, proxy.AccessLog = c.gatewayLogs(); proxy.AccessLog != nil {
 		proxy.AccessLogOptions = &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: n.LogOpen}
 		if n.LogInterval > 0 {
@@ -115,7 +115,7 @@ func (c Config) cluster(name string) *clusterv3.Cluster {
 	return &clusterv3.Cluster{
 		Name:                          name,
 		ConnectTimeout:                durationpb.New(c.network().ConnectTimeout),
-		PerConnectionBufferLimitBytes: wrapperspb.UInt32(c.network().BufferBytes),
+		PerConnectionBufferLimitBytes: wrapperspb.UInt32(min(upstreamBuffer, c.bufferBytes())),
 		CircuitBreakers:               circuitBreakers(c.maxConnections()),
 	}
 }

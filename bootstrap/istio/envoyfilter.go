@@ -34,7 +34,7 @@ func (r *renderer) envoyFilter(about, name string, patches ...*networkingv1alpha
 // every gateway of the mesh.
 func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	cache := r.config.DNSCache()
-	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true})
+	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true, MaxConnections: bootstrap.DefaultMaxConnections})
 	if r.PolicyBy == ByECDS {
 		filter = bootstrap.DiscoveredPolicyFilter()
 	}

@@ -52,7 +52,8 @@ func Render(p Policy, o Options) (Manifests, error) {
 		return Manifests{}, err
 	}
 	p.Text = document.WithEndMark(p.Text)
-	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network}}
+	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network,
+		MaxClientHelloBytes: p.Document.Defaults.MaxClientHelloBytes}}
 	var err error
 	if r.traffic, err = trafficOf(p.Document, o.Cover); err != nil {
 		return Manifests{}, err

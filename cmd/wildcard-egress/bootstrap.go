@@ -66,7 +66,12 @@ with principals allow nobody, and it listens on loopback unless told otherwise.`
 			if cmd.Flags().Changed("decision-cache") {
 				config.DecisionCache = &decisionCache
 			}
-			if _, err := f.hosts(cmd); err != nil {
+			if d, err := f.policy.read(cmd); err == nil {
+				config.MaxClientHelloBytes = d.Defaults.MaxClientHelloBytes
+				if err := bootstrap.CheckNames(d, network.DNSNames); err != nil {
+					return err
+				}
+			} else {
 				what := "denies everything"
 				if require {
 					what = "does not start"

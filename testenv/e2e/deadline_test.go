@@ -122,8 +122,8 @@ func TestDeadlineBeginsAtTheEndOfTheOuterHandshake(t *testing.T) {
 // A client that stalls in the outer handshake never reaches the filter.
 func TestOuterHandshakeHasALimit(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: anyHost, WithoutSidecar: true, EditGateway: replaced(
-		"transport_socket_connect_timeout: 15s", "transport_socket_connect_timeout: 1s",
-		"listener_filters_timeout: 15s", "listener_filters_timeout: 1s")})
+		"transport_socket_connect_timeout: 10s", "transport_socket_connect_timeout: 1s",
+		"listener_filters_timeout: 5s", "listener_filters_timeout: 1s")})
 	sent := [][]byte{nil, hello("outer.test")[:500], hello("outer.test")}
 	failIfAny(t, "stalled outer handshakes did not end in time", inParallel(len(sent), len(sent), func(i int) error {
 		conn, err := net.Dial("tcp", env.GatewayAddr)

@@ -193,7 +193,7 @@ func TestAMovedNameIsFollowed(t *testing.T) {
 // The times are shortened here; bootstrap's tests hold the real ones to a minute.
 func TestDeadNamesMakeRoomForGoodOnes(t *testing.T) {
 	env, good := dnsWorld(t, testenv.Options{EditGateway: func(config []byte) ([]byte, error) {
-		return []byte(strings.NewReplacer("max_hosts: 32768", "max_hosts: 10",
+		return []byte(strings.NewReplacer("max_hosts: 4096", "max_hosts: 10",
 			"host_ttl: 30s", "host_ttl: 1s", "dns_refresh_rate: 8s", "dns_refresh_rate: 1s").Replace(string(config))), nil
 	}})
 	env.DNS.Set("*.wikipedia.org", dns.Answer{Code: miekg.RcodeNameError})

@@ -64,7 +64,7 @@ func TestLargestHelloInSmallestRecordsPasses(t *testing.T) {
 // A full DNS cache refuses new names; those that it has go on working.
 func TestDNSCacheLimitRefusesNewNamesOnly(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Sites: []string{"*.wikipedia.org"},
-		EditGateway: replaced("max_hosts: 32768", "max_hosts: 4")})
+		EditGateway: replaced("max_hosts: 4096", "max_hosts: 4")})
 	ask := func(i int) error {
 		_, err := env.GetDirect(env.App(), fmt.Sprintf("n%d.wikipedia.org", i))
 		return err

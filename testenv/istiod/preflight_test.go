@@ -188,7 +188,7 @@ func TestPreflightTellsThatTheNewestListenerWasRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	worse := strings.Replace(string(text), "max_hosts: 32768", "max_hosts: 7", 1)
+	worse := strings.Replace(string(text), "max_hosts: 4096", "max_hosts: 7", 1)
 	if err := errors.Join(os.WriteFile(lds+".next", []byte(worse), 0o600), os.Rename(lds+".next", lds)); err != nil {
 		t.Fatal(err)
 	}

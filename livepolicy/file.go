@@ -104,5 +104,8 @@ func read(path string) (data []byte, seen fingerprint, torn bool, err error) {
 	if err != nil && !torn {
 		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %s: %w", path, err)
 	}
-	return data, seen, torn, nil
+	if !torn {
+		data, err = unpacked(path, data)
+	}
+	return data, seen, torn, err
 }

@@ -1,6 +1,8 @@
 package istio
 
 import (
+	"bytes"
+	"compress/gzip"
 	"crypto/sha256"
 	"fmt"
 	"strings"
@@ -31,6 +33,15 @@ func (r *renderer) policyObjects() ([]object, error) {
 	}
 	about := r.aboutPolicy() + "\nThe gateway sees a change within 90 seconds and keeps its connections."
 	objects := []object{r.configMap(about, r.policyName(), policyFile, string(r.policy.Text))}
+	if len(r.policy.Text) > maxConfigMap {
+		packed, err := pack(r.policy.Text)
+		if err != nil {
+			return nil, err
+		}
+		config := objects[0].value.(*corev1.ConfigMap)
+		config.Data, config.BinaryData = nil, map[string][]byte{policyFile: packed}
+		objects[0].comment += "\nIt is packed by gzip, since a ConfigMap holds 1 MiB."
+	}
 	if r.NoEnvoyFilter {
 		override, err := r.bootstrapOverride()
 		if err != nil {
@@ -40,6 +51,20 @@ func (r *renderer) policyObjects() ([]object, error) {
 		objects = append(objects, r.configMap(about, r.bootstrapName(), "custom_bootstrap.json", string(override)))
 	}
 	return objects, nil
+}
+
+// pack returns what the module unpacks; the same bytes for the same text.
+func pack(text []byte) ([]byte, error) {
+	var b bytes.Buffer
+	w, err := gzip.NewWriterLevel(&b, gzip.BestCompression)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := w.Write(text); err != nil {
+		return nil, err
+	}
+	err = w.Close()
+	return b.Bytes(), err
 }
 
 func (r *renderer) configMap(about, name, file, text string) object {

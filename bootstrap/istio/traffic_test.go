@@ -1,9 +1,16 @@
 package istio_test
 
 import (
+	"bytes"
+	"compress/gzip"
+	"encoding/hex"
+	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"wildcard-egress/bootstrap/istio"
 )
@@ -107,11 +114,31 @@ func TestRenderRefusesAPolicyThatIstioCanNotCarry(t *testing.T) {
 			}
 		})
 	}
-	t.Run("larger than an object of Kubernetes", func(t *testing.T) {
+	t.Run("larger than an object of Kubernetes, packed too", func(t *testing.T) {
 		p := parse(t, richPolicy)
-		p.Text = append(p.Text, strings.Repeat("#", 1<<20)...)
+		noise := make([]byte, 1<<21)
+		rand.NewChaCha8([32]byte{}).Read(noise)
+		p.Text = append(p.Text, "# "+hex.EncodeToString(noise)+"\n"...)
 		if _, err := istio.Render(p, istio.DefaultOptions()); err == nil || !strings.Contains(err.Error(), "bytes of data; Kubernetes takes") {
 			t.Errorf("error %v", err)
 		}
 	})
+}
+
+func TestALargePolicyIsPacked(t *testing.T) {
+	p := parse(t, manyHosts(100))
+	p.Text = append(p.Text, strings.Repeat("# comment\n", 120_000)...)
+	m, err := istio.Render(p, istio.DefaultOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range specs[*corev1.ConfigMap](t, m) {
+		reader, err := gzip.NewReader(bytes.NewReader(c.BinaryData["policy.yaml"]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text, err := io.ReadAll(reader); err != nil || !bytes.HasPrefix(text, p.Text) { // an end mark may be behind it
+			t.Errorf("%d bytes, %v; want the policy's %d", len(text), err, len(p.Text))
+		}
+	}
 }

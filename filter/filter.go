@@ -103,8 +103,12 @@ func (f *filter) OnNewConnection() api.FilterStatus { return api.NetworkFilterSt
 
 // OnData takes the bytes that follow those of earlier calls.
 func (f *filter) OnData(hello []byte, endOfStream bool) api.FilterStatus {
+	first := !f.begun
 	f.begun = f.begun || len(hello) > 0
 	parsed, err := f.parser.Feed(hello)
+	if first {
+		err = clienthello.Named(err, hello)
+	}
 	if errors.Is(err, clienthello.ErrIncomplete) {
 		if endOfStream {
 			return f.refuse(request{}, policy.Decision{Reason: Incomplete}, err)

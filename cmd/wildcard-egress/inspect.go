@@ -125,9 +125,12 @@ func inspectFile(stdin io.Reader, file string, limit int) (inspection, error) {
 func inspect(in io.Reader, limit int) (inspection, error) {
 	parser := clienthello.Parser{MaxBytes: limit}
 	buffer := make([]byte, 32<<10)
-	for {
+	for first := true; ; first = false {
 		n, err := in.Read(buffer)
 		hello, verdict := parser.Feed(buffer[:n])
+		if first {
+			verdict = clienthello.Named(verdict, buffer[:n])
+		}
 		if !errors.Is(verdict, clienthello.ErrIncomplete) || errors.Is(err, io.EOF) {
 			return describe(&parser, hello, verdict), nil
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
 )
 
@@ -46,6 +48,9 @@ func TestInspectTellsEveryCase(t *testing.T) {
 				t.Fatalf("inspect printed %q: %v", lines, jsonErr)
 			}
 			want := inspection{File: file, Result: c.Result, Reason: c.Reason, ServerName: c.ServerName, ECH: c.ECH}
+			if c.Result == hellotest.NotTLS {
+				want.Reason = cmp.Or(clienthello.Protocol(c.Bytes), c.Reason)
+			}
 			if c.Reason == "invalid_server_name" {
 				want.ServerName = printable(c.Sent[:min(len(c.Sent), 255)])
 			}

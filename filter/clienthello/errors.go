@@ -59,5 +59,5 @@ var (
 	errNameType     = malformed("unknown_server_name_type")
 	errEmptyName    = malformed("empty_server_name")
 	errSeveralNames = malformed("several_server_names")
-	errNoServerName = &Error{Kind: ErrNoServerName, Reason: "no_server_name"}
+	errNoServerName = &Error{Kind: ErrNoServerName, Reason: "client_must_send_server_name"}
 )

@@ -12,6 +12,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/client"
@@ -64,6 +65,9 @@ func TestMatrix(t *testing.T) {
 	for _, c := range hellotest.All() {
 		t.Run(c.Name, func(t *testing.T) {
 			want := verdictOf(c)
+			if want.reason == "not_tls" { // seen whole, it may have a name
+				want.detail = cmp.Or(clienthello.Protocol(c.Bytes), want.detail)
+			}
 			tryRow(t, env, c, want, func(conn client.Conn) { _, _ = conn.Write(c.Bytes) })
 			fmt.Fprintf(&table, "%-62s %-23s %-26s %d\n", c.Name, cmp.Or(want.reason, "allowed"), want.detail, want.alert)
 		})

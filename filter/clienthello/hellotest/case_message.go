@@ -5,11 +5,11 @@ func serverNameCases() []Case {
 	other := ServerName("evil.example")
 	inside := Extension{Data: append([]byte{0, 0, 0, byte(len(other.Data))}, other.Data...)}
 	return []Case{
-		{Name: "no server name", Message: Small().Message(), Result: NoServerName, Reason: "no_server_name"},
-		{Name: "no server name but ECH", Message: Small(ECH(208)).Message(), Result: NoServerName, Reason: "no_server_name", ECH: true},
-		{Name: "TLS 1.2 without extensions", Message: Old(0x0303).Message(), Result: NoServerName, Reason: "no_server_name"},
-		{Name: "an empty extensions block", Message: append(grow(Old(0x0303).Message(), 2), 0, 0), Result: NoServerName, Reason: "no_server_name"},
-		{Name: "a server_name extension inside another", Message: Small(Extension{0x1234, inside.Data}, Padding(8)).Message(), Result: NoServerName, Reason: "no_server_name"},
+		{Name: "no server name", Message: Small().Message(), Result: NoServerName, Reason: "client_must_send_server_name"},
+		{Name: "no server name but ECH", Message: Small(ECH(208)).Message(), Result: NoServerName, Reason: "client_must_send_server_name", ECH: true},
+		{Name: "TLS 1.2 without extensions", Message: Old(0x0303).Message(), Result: NoServerName, Reason: "client_must_send_server_name"},
+		{Name: "an empty extensions block", Message: append(grow(Old(0x0303).Message(), 2), 0, 0), Result: NoServerName, Reason: "client_must_send_server_name"},
+		{Name: "a server_name extension inside another", Message: Small(Extension{0x1234, inside.Data}, Padding(8)).Message(), Result: NoServerName, Reason: "client_must_send_server_name"},
 		{Name: "an empty server name", Message: Small(ServerName("")).Message(), Result: Malformed, Reason: "empty_server_name"},
 		{Name: "an empty server_name list", Message: Small(ServerNames()).Message(), Result: Malformed, Reason: "bad_server_name_list"},
 		{Name: "an empty server_name extension", Message: Small(Extension{Type: 0}).Message(), Result: Malformed, Reason: "bad_server_name_list"},

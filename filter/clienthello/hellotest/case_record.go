@@ -19,7 +19,7 @@ func recordCases() []Case {
 		{Name: "a handshake header over four records", Bytes: join(Records(message[:4], 1), Record(Handshake, message[4:])), Result: Accepted},
 		{Name: "a hello of 16 KiB in records of one byte", Bytes: Records(OfSize(Site, 16384), 1), Result: Accepted},
 		{Name: "an empty record behind the hello", Bytes: join(whole, empty), Result: Accepted},
-		{Name: "a refused hello with 64 KiB behind it", Bytes: join(Whole(Small().Message()), behind), Result: NoServerName, Reason: "no_server_name"},
+		{Name: "a refused hello with 64 KiB behind it", Bytes: join(Whole(Small().Message()), behind), Result: NoServerName, Reason: "client_must_send_server_name"},
 		{Name: "an empty record first", Bytes: join(empty, whole), Result: Malformed, Reason: "empty_record"},
 		{Name: "an empty record amid the hello", Bytes: join(front, empty, back), Result: Malformed, Reason: "empty_record"},
 		{Name: "nothing but empty records", Bytes: slices.Repeat(empty, 1000), Result: Malformed, Reason: "empty_record"},

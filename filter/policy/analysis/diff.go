@@ -205,11 +205,7 @@ func (c *comparer) compare() {
 	}
 	if c.all {
 		name, v := c.nameOf([]string{everything}, func(document.Pattern) bool { return true })
-		if v == found {
-			c.compareName(name)
-		} else if v == undecided {
-			c.undecided(Undecided{Host: otherWord})
-		}
+		c.compareFound(name, v, otherWord)
 	}
 }
 
@@ -298,11 +294,8 @@ func (c *comparer) compareUnder(host document.Pattern) {
 	case host.Kind() == document.Exact:
 		c.compareName(host.String())
 	case host.Kind() != document.Glob && len(near) == 0:
-		if name, v := c.fresh(host); v == found {
-			c.compareName(name)
-		} else if v == undecided {
-			c.undecided(Undecided{Host: host.String()})
-		}
+		name, v := c.fresh(host)
+		c.compareFound(name, v, host.String())
 	default:
 		q := question{comparer: c, host: host}
 		covering := c.index.covering(host)
@@ -315,6 +308,17 @@ func (c *comparer) compareUnder(host document.Pattern) {
 		for _, cell := range q.cells() {
 			c.report(cell)
 		}
+	}
+}
+
+// compareFound compares the decisions about a name that stands for a host, if
+// there is one.
+func (c *comparer) compareFound(name string, v verdict, host string) {
+	switch v {
+	case found:
+		c.compareName(name)
+	case undecided:
+		c.undecided(Undecided{Host: host})
 	}
 }
 

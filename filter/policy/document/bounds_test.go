@@ -24,8 +24,8 @@ func TestBrokenFilesCostNoMoreThanGoodOnes(t *testing.T) {
 		}
 		return strings.TrimSuffix(b.String(), ",") + tail
 	}
-	blocks := good("version: 1\nrules:\n", "- name: a%d\n  hosts: [b.c]\n", "")
-	oneLine := good(`{"version": 1, "rules": [`, `{"name": "a%d", "hosts": ["b.c"]},`, "]}")
+	blocks := good("version: 1\nrules:\n", "- name: rule-%05d\n  hosts: [api.example.com]\n", "")
+	oneLine := good(`{"version": 1, "rules": [`, `{"name": "rule-%05d", "hosts": ["api.example.com"]},`, "]}")
 	allowed := 3 * max(allocated(blocks), allocated(oneLine))
 	const head = "version: 1\nrules:\n"
 	for name, text := range map[string]string{

@@ -19,6 +19,10 @@ type Field struct {
 // the wire.
 func Fields() []Field { return append([]Field{}, fields...) }
 
+// OfOuterTLS are the fields that only a gateway which ends an outer TLS can fill:
+// one behind ztunnel leaves them out.
+var OfOuterTLS = []string{"requested_server_name", "downstream_transport_failure_reason"}
+
 var fields = []Field{
 	{"time", "string", "always", "when the connection began, UTC", "%START_TIME%"},
 	{"event", "string", "with --log-open or --log-interval",

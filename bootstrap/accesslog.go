@@ -54,20 +54,31 @@ var meshFields = []string{
 func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	n := c.network()
 	if !n.LogOpen && n.LogInterval == 0 {
-		return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, accesslog.Format(""))}, nil
+		return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, c.logFields(""))}, nil
 	}
 	if n.LogOpen {
-		proxy = append(proxy, eventLog(c.AccessLog, accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
+		proxy = append(proxy, c.eventLog(accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
 	}
 	if n.LogInterval > 0 {
-		proxy = append(proxy, eventLog(c.AccessLog, accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
+		proxy = append(proxy, c.eventLog(accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
 	}
-	return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, accesslog.Format(accesslog.End))}, proxy
+	return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, c.logFields(accesslog.End))}, proxy
+}
+
+// logFields are those that can be filled.
+func (c Config) logFields(event accesslog.Event) logFields {
+	fields := accesslog.Format(event)
+	if c.behindZtunnel {
+		for _, name := range accesslog.OfOuterTLS {
+			delete(fields, name)
+		}
+	}
+	return fields
 }
 
 // eventLog writes only at the event that Envoy calls kind.
-func eventLog(path string, event accesslog.Event, kind dataaccesslogv3.AccessLogType) *accesslogv3.AccessLog {
-	log := jsonLog(path, accesslog.Format(event))
+func (c Config) eventLog(event accesslog.Event, kind dataaccesslogv3.AccessLogType) *accesslogv3.AccessLog {
+	log := jsonLog(c.AccessLog, c.logFields(event))
 	log.Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{
 		LogTypeFilter: &accesslogv3.LogTypeFilter{Types: []dataaccesslogv3.AccessLogType{kind}},
 	}}

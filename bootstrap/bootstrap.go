@@ -44,6 +44,8 @@ type Config struct {
 	// DecisionCache is how many decisions each of the gateway's workers keeps, so
 	// that a name that was allowed costs less the next time; nil: the module's own.
 	DecisionCache *uint32
+
+	behindZtunnel bool // see AmbientGateway
 }
 
 // The parts of a bootstrap that differ from one kind to the next.

@@ -54,6 +54,7 @@ func rendered() map[string]proto.Message {
 	listeners := bootstrap.SplitListeners(byLDS, "/etc/envoy/listeners.yaml")
 	return map[string]proto.Message{
 		"gateway":       bootstrap.Gateway(config(), "/etc/wildcard-egress/policy.yaml"),
+		"ambient":       ambient(bootstrap.AmbientConfig{IPv6: true, Health: netip.MustParseAddrPort("0.0.0.0:15021")}),
 		"gateway_trial": bootstrap.Gateway(config(trial), "/etc/wildcard-egress/policy.yaml"),
 		"sidecar": bootstrap.Sidecar(config(), bootstrap.SidecarConfig{
 			Hosts: hosts, GatewayHost: "egressgateway.istio-egress.svc.cluster.local", GatewayPort: 443,
@@ -68,6 +69,39 @@ func rendered() map[string]proto.Message {
 		"legacy":               bootstrap.Legacy(config(), hosts),
 		"legacy_lds":           byLDS,
 		"legacy_lds_listeners": listeners,
+	}
+}
+
+func ambient(a bootstrap.AmbientConfig) *bootstrapv3.Bootstrap {
+	c := config(func(c *bootstrap.Config) { c.Listen, c.TLS = bootstrap.AmbientListen, nil })
+	b, err := bootstrap.AmbientGateway(c, "/etc/wildcard-egress/policy.yaml", a)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Callers are believed there, so nobody else may reach it.
+func TestAmbientGatewayListensOnLoopbackOnly(t *testing.T) {
+	for listen, good := range map[string]bool{
+		"127.0.0.1:15088": true, "127.8.8.8:0": true, "[::1]:15088": true,
+		"0.0.0.0:15088": false, "[::]:15088": false, "10.0.0.1:15088": false, "169.254.0.1:1": false, "[::ffff:127.0.0.1]:1": false,
+	} {
+		c := config(func(c *bootstrap.Config) { c.Listen, c.TLS = netip.MustParseAddrPort(listen), nil })
+		_, err := bootstrap.AmbientGateway(c, "/policy.yaml", bootstrap.AmbientConfig{})
+		if good != (err == nil) || err != nil && !strings.Contains(err.Error(), "listen on 127.0.0.1 or ::1 only") {
+			t.Errorf("%s: %v, want good %v", listen, err, good)
+		}
+	}
+	c := config(func(c *bootstrap.Config) { c.Listen = bootstrap.AmbientListen })
+	if _, err := bootstrap.AmbientGateway(c, "/policy.yaml", bootstrap.AmbientConfig{}); err == nil {
+		t.Error("a gateway behind ztunnel was given certificates")
+	}
+	c = config(func(c *bootstrap.Config) {
+		c.Listen, c.TLS, c.Admin = bootstrap.AmbientListen, nil, netip.MustParseAddrPort("127.0.0.1:0")
+	})
+	if _, err := bootstrap.AmbientGateway(c, "/policy.yaml", bootstrap.AmbientConfig{Health: bootstrap.AmbientListen}); err == nil {
+		t.Error("a health listener was given an admin interface on any port")
 	}
 }
 

@@ -6,7 +6,10 @@ import (
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
+	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
+
+	"wildcard-egress/filter"
 )
 
 // ModuleName is the module's name in Envoy, which loads lib<name>.so from
@@ -28,13 +31,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		// port asked for. In plain TCP it would take the inner one for the outer.
 		inspectTLS(listener)
 	}
-	filters := []*listenerv3.Filter{
-		PolicyFilter(policyFile, ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
-			RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections()}),
-		SNIFilter(cache, c.UpstreamPort),
-		c.OutcomeFilter(),
-		c.ReadAheadTCPProxy(ForwardProxyName),
-	}
+	filters := c.gatewayFilters(policyFile, cache)
 	if c.TLS != nil {
 		filters = slices.Insert(filters, 0, ExpiryFilter())
 	}
@@ -57,4 +54,19 @@ func (c Config) outerChain(filters ...*listenerv3.Filter) []*listenerv3.FilterCh
 		chain.TransportSocketConnectTimeout = durationpb.New(handshakeTimeout)
 	}
 	return []*listenerv3.FilterChain{chain}
+}
+
+// gatewayFilters decide, resolve and relay, wherever callers come from.
+func (c Config) gatewayFilters(policyFile string, cache *dfpv3.DnsCacheConfig) []*listenerv3.Filter {
+	settings := ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
+		RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections()}
+	if c.behindZtunnel {
+		settings.Caller = filter.CallerProxyProtocol
+	}
+	return []*listenerv3.Filter{
+		PolicyFilter(policyFile, settings),
+		SNIFilter(cache, c.UpstreamPort),
+		c.OutcomeFilter(),
+		c.ReadAheadTCPProxy(ForwardProxyName),
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
+	"wildcard-egress/filter"
 	"wildcard-egress/outcome"
 )
 
@@ -33,6 +34,8 @@ type ModuleSettings struct {
 	// MaxConnections is how many connections Envoy takes in all, so that the module
 	// keeps some for callers who have few; 0: it keeps none.
 	MaxConnections uint32
+	// Caller, unless empty, is where callers come from.
+	Caller filter.Caller
 	// DecisionCache, unless nil, is how many decisions each worker keeps.
 	DecisionCache *uint32
 }
@@ -54,6 +57,9 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	}
 	if s.MaxConnections != 0 {
 		config.Fields["max_connections"] = structpb.NewNumberValue(float64(s.MaxConnections))
+	}
+	if s.Caller != "" {
+		config.Fields["caller"] = structpb.NewStringValue(string(s.Caller))
 	}
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))

@@ -66,6 +66,9 @@ CALLBACK void envoy_dynamic_module_callback_network_filter_write(void* filter_en
 CALLBACK void envoy_dynamic_module_callback_network_filter_close_with_details(void* filter_envoy, unsigned close_type, module_buffer details);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_requested_server_name(void* filter_envoy, envoy_buffer* name);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_remote_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
+CALLBACK bool envoy_dynamic_module_callback_network_filter_get_local_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
+CALLBACK bool envoy_dynamic_module_callback_network_filter_get_direct_remote_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
+CALLBACK bool envoy_dynamic_module_callback_network_get_dynamic_metadata_string(void* filter_envoy, module_buffer name_space, module_buffer key, envoy_buffer* value);
 CALLBACK size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter_envoy);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(void* filter_envoy, envoy_buffer* sans);
 CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter_envoy, module_buffer key, module_buffer value);

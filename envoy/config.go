@@ -95,6 +95,12 @@ func (c *Config) SetLimits(l Limits) {
 	C.config_new_generation(c.c)
 }
 
+// TakeCallersFromProxyProtocol says that the filters know their callers by the
+// PROXY header (Conn.ProxyIdentity, DestinationPort, OverLoopback) and not by the
+// outer TLS session: decisions are recalled by that. It is possible only in
+// NewFactory.
+func (c *Config) TakeCallersFromProxyProtocol() { c.c.proxy_protocol = true }
+
 // RecallDecisions keeps up to so many decisions for each worker (rounded up to
 // a power of two), so that Conn.Remember works; 0: none. hit and miss are the
 // indexes of counters. It is possible only in NewFactory.

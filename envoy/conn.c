@@ -22,6 +22,9 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_close_with_details),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_requested_server_name),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_remote_address),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_local_address),
+      NEEDED(envoy_dynamic_module_callback_network_filter_get_direct_remote_address),
+      NEEDED(envoy_dynamic_module_callback_network_get_dynamic_metadata_string),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
@@ -149,6 +152,27 @@ envoy_buffer conn_remote_address(struct conn* c) {
   uint32_t port;
   envoy_dynamic_module_callback_network_filter_get_remote_address(c->envoy, &address, &port);
   return address;
+}
+
+bool conn_over_loopback(struct conn* c) {
+  envoy_buffer address = {NULL, 0};
+  uint32_t port;
+  if (!envoy_dynamic_module_callback_network_filter_get_direct_remote_address(c->envoy, &address, &port)) return false;
+  return (address.length > 4 && memcmp(address.ptr, "127.", 4) == 0) ||
+         (address.length == 3 && memcmp(address.ptr, "::1", 3) == 0);
+}
+
+uint16_t conn_destination_port(struct conn* c) {
+  envoy_buffer address;
+  uint32_t port = 0;
+  if (!envoy_dynamic_module_callback_network_filter_get_local_address(c->envoy, &address, &port)) return 0;
+  return (uint16_t)port;
+}
+
+bool conn_proxy_identity(struct conn* c, envoy_buffer* identity) {
+  static const char name_space[] = "envoy.filters.listener.proxy_protocol", key[] = "peer_principal";
+  return envoy_dynamic_module_callback_network_get_dynamic_metadata_string(
+      c->envoy, buffer(name_space, sizeof name_space - 1), buffer(key, sizeof key - 1), identity);
 }
 
 size_t conn_uri_san_count(struct conn* c) {

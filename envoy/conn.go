@@ -107,6 +107,24 @@ func (c *Conn) PeerURISANs() []string {
 // time to come. Decisions are not recalled then.
 func (c *Conn) Expired() bool { return bool(C.conn_expired(c.c)) }
 
+// ProxyIdentity is the caller that the PROXY header names, as Envoy's listener
+// filter left it; empty when it names none.
+func (c *Conn) ProxyIdentity() string {
+	var identity C.envoy_buffer
+	if !C.conn_proxy_identity(c.c, &identity) {
+		return ""
+	}
+	return strings.Clone(text(identity))
+}
+
+// DestinationPort is the port that the PROXY header names; without a header the
+// listener's own. 0: there is none.
+func (c *Conn) DestinationPort() uint16 { return uint16(C.conn_destination_port(c.c)) }
+
+// OverLoopback says whether the TCP connection came from a loopback address,
+// whatever a PROXY header says.
+func (c *Conn) OverLoopback() bool { return bool(C.conn_over_loopback(c.c)) }
+
 // SetFilterState sets a filter state object through Envoy's factory of that
 // key. It returns false when Envoy has no such factory or refuses the value.
 func (c *Conn) SetFilterState(key, value string) bool {

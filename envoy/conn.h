@@ -26,6 +26,7 @@ struct config {
   size_t panic_counter; // index in counters; counter_count when there is none
   size_t* gauges;       // as counters
   size_t gauge_count;
+  bool proxy_protocol;  // callers are who the PROXY header names; else who the certificate does
   _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
 
   char* expiry_key;  // of a filter state, see conn_expired; null: none
@@ -109,6 +110,14 @@ void conn_count(struct conn*, size_t counter);
 envoy_buffer conn_requested_server_name(struct conn*);
 envoy_buffer conn_remote_address(struct conn*);  // without the port; empty when it is no IP address
 size_t conn_uri_san_count(struct conn*);
+// Who made the TCP connection is on this machine, or in this pod. No address: false.
+bool conn_over_loopback(struct conn*);
+// The port that the PROXY header names; without a header, the listener's. 0: none.
+uint16_t conn_destination_port(struct conn*);
+// The caller that the PROXY header names. The listener filter proxy_protocol must
+// leave it in its own metadata under peer_principal (package filter,
+// ProxyIdentityKey), with what is not UTF-8 replaced by '!'.
+bool conn_proxy_identity(struct conn*, envoy_buffer* identity);
 bool conn_uri_sans(struct conn*, envoy_buffer* sans);
 bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 // conn_expired says whether the filter state with the configuration's expiry_key

@@ -2,8 +2,8 @@
 //  - A worker takes its table out while it works with it. Whoever stops recalling
 //    takes out those that are there; a worker that finds it stopped when it puts
 //    its own back does the same.
-//  - An entry is for a key (caller, outer server name, server name as sent, ECH
-//    or not) and a generation of the policy; another generation makes it void.
+//  - An entry is for a key (caller, outer server name or port, server name as
+//    sent, ECH or not) and a generation of the policy; another generation makes it void.
 //  - The generation is read before Go decides, so that a policy which came
 //    meanwhile voids the entry at once.
 //  - An entry is asked for a while only (config.recall_ns), so that the filter hears
@@ -18,7 +18,7 @@
 #include "clock.h"
 #include "hello.h"
 
-enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 3 * MAX_NAME + MAX_PRINCIPAL + 16 };
+enum { MAX_NAME = 255, MAX_PRINCIPAL = 2048, MAX_KEY = 3 * MAX_NAME + MAX_PRINCIPAL + 20 };
 
 struct entry {
   uint64_t hash, generation;
@@ -84,29 +84,51 @@ static uint64_t hash(const char* bytes, size_t length) {  // FNV-1a
   return h ^ h >> 32;
 }
 
+// What a decision depends on beside the hello.
+struct caller {
+  size_t names;        // how many it has: 0 or 1
+  envoy_buffer name;   // of the certificate, or of the PROXY header
+  envoy_buffer outer;  // the outer server name
+  uint16_t port;       // of the PROXY header
+};
+
+// read_caller takes it from where the configuration says, and from nowhere else.
+static bool read_caller(struct conn* c, struct caller* caller) {
+  *caller = (struct caller){0};
+  if (c->config->proxy_protocol) {
+    if (!conn_over_loopback(c)) return false;
+    caller->names = conn_proxy_identity(c, &caller->name) ? 1 : 0;
+    caller->port = conn_destination_port(c);
+  } else {
+    caller->names = conn_uri_san_count(c);
+    if (caller->names > 1 || (caller->names == 1 && !conn_uri_sans(c, &caller->name))) return false;
+    caller->outer = conn_requested_server_name(c);
+  }
+  return caller->name.length <= MAX_PRINCIPAL && caller->outer.length <= MAX_NAME;
+}
+
 // make_key fails for all that is not plain: Go decides that.
 static bool make_key(struct conn* c, struct table* t) {
-  envoy_buffer chunks[8], san = {NULL, 0};
+  envoy_buffer chunks[8];
   struct hello hello;
+  struct caller caller;
   size_t count = conn_chunk_count(c);
   if (count == 0 || count > sizeof chunks / sizeof chunks[0] || !conn_chunks(c, chunks)) return false;
   if (!hello_read((const uint8_t*)chunks[0].ptr, chunks[0].length, c->config->max_hello_bytes, &hello) ||
       hello.name_length > MAX_NAME)
     return false;
-  size_t sans = conn_uri_san_count(c);
-  if (sans > 1 || (sans == 1 && !conn_uri_sans(c, &san)) || san.length > MAX_PRINCIPAL) return false;
-  envoy_buffer outer = conn_requested_server_name(c);
-  if (outer.length > MAX_NAME) return false;
+  if (!read_caller(c, &caller)) return false;
   t->key_length = 0;
   append(t, (const char*)hello.name, hello.name_length);
-  append(t, outer.ptr, outer.length);
-  append(t, san.ptr, san.length);
-  if (sans == 0) {  // then the caller is an address
+  append(t, caller.outer.ptr, caller.outer.length);
+  append(t, caller.name.ptr, caller.name.length);
+  append(t, (const char*)&caller.port, sizeof caller.port);
+  if (caller.names == 0) {  // then the caller is an address
     envoy_buffer address = conn_remote_address(c);
     if (address.length > MAX_NAME) return false;
     append(t, address.ptr, address.length);
   }
-  t->key[t->key_length++] = (char)(sans | (size_t)hello.ech << 1);
+  t->key[t->key_length++] = (char)(caller.names | (size_t)hello.ech << 1);
   t->hash = hash(t->key, t->key_length);
   return true;
 }

@@ -19,10 +19,12 @@ type effects struct {
 }
 
 // Remember says that the decision depends on nothing but the server name as
-// sent, whether there is ECH, the URI SANs (without any, the source address),
-// the outer server name, and what Config.SetLimits tells of: connections with
-// the same may go the same way without asking the filter, while all for whom
-// Enter counted this one have room. It concerns a connection that is let through.
+// sent, whether there is ECH, what Config.SetLimits tells of, and the caller: the
+// URI SANs (without any, the source address) and the outer server name, or with
+// Config.TakeCallersFromProxyProtocol the identity and the port of the PROXY
+// header. Connections with the same may go the same way without asking the filter,
+// while all for whom Enter counted this one have room. It concerns a connection
+// that is let through.
 func (c *Conn) Remember() { c.effects.remember = true }
 
 // storeEffects keeps them if the filter said so.

@@ -20,8 +20,8 @@ struct effects {
 };
 
 // recall lets a connection through as an earlier one with the same server name,
-// caller and outer server name under the same policy was, if the parties that it
-// is counted for have room. False: ask Go.
+// caller and outer server name or port under the same policy was, if the parties
+// that it is counted for have room. False: ask Go.
 bool recall(struct conn*);
 
 // recall_put keeps effects for the connection that recall has just refused. Nothing

@@ -24,6 +24,11 @@ type Config struct {
 	// RequireEndMark says whether a policy must end with the line "...": always,
 	// never, or, if nil, where it may have been cut off.
 	RequireEndMark *bool
+	// Readiness lets every connection through while a policy is in force, and none
+	// otherwise: for a health listener, never for one that leads anywhere else.
+	Readiness bool
+	// Caller says where callers come from; empty: CallerCertificate.
+	Caller Caller
 	// UpstreamPort is dialled instead of the rule's port; 0: the rule's.
 	UpstreamPort uint16
 	// DecisionCache is how many decisions each worker keeps, so that a name that
@@ -56,7 +61,7 @@ func (i *inline) UnmarshalYAML(node *yaml.Node) (err error) {
 // ParseConfig reads a filter_config as Envoy hands it over: JSON for a Struct,
 // the text of a StringValue, a serialized xds.type.v3.TypedStruct. It is either
 // a policy itself or a mapping with policy_file or policy. With an error, only
-// RequirePolicyAtStart of the Config counts.
+// RequirePolicyAtStart and Caller of the Config count.
 func ParseConfig(raw []byte) (Config, error) {
 	if text, ok := typedStruct(raw); ok {
 		raw = text
@@ -71,12 +76,19 @@ func ParseConfig(raw []byte) (Config, error) {
 		return c, nil
 	}
 	if err := c.read(keys); err != nil {
-		// What was asked for about the start holds whatever else is wrong.
-		start := keys["require_policy_at_start"]
-		return Config{RequirePolicyAtStart: start.Value == "true"}, fmt.Errorf("filter_config: %w", err)
+		// What was asked for about the start and the callers holds whatever else is
+		// wrong: an older policy may be in force.
+		start, caller := keys["require_policy_at_start"], keys["caller"]
+		if caller.Kind != 0 && caller.Kind != yaml.ScalarNode {
+			caller.Value = "unreadable"
+		}
+		return Config{RequirePolicyAtStart: start.Value == "true", Caller: Caller(caller.Value)}, fmt.Errorf("filter_config: %w", err)
 	}
 	if (c.PolicyFile == "") == (c.Policy == nil) {
 		return c, fmt.Errorf("filter_config: give either policy_file (a path) or policy (a policy)")
+	}
+	if c.Caller != "" && c.Caller != CallerCertificate && c.Caller != CallerProxyProtocol {
+		return c, fmt.Errorf("filter_config: caller: %q: want %s or %s", c.Caller, CallerCertificate, CallerProxyProtocol)
 	}
 	if c.DecisionCache < 0 || c.DecisionCache > maxDecisionCache {
 		return c, fmt.Errorf("filter_config: decision_cache: %d: give a number from 0 to %d", c.DecisionCache, maxDecisionCache)
@@ -88,8 +100,8 @@ func ParseConfig(raw []byte) (Config, error) {
 func (c *Config) read(keys map[string]yaml.Node) error {
 	fields := map[string]any{
 		"policy_file": &c.PolicyFile, "policy": &c.Policy, "require_policy_at_start": &c.RequirePolicyAtStart,
-		"require_end_mark": &c.RequireEndMark,
-		"upstream_port":    &c.UpstreamPort, "decision_cache": &c.DecisionCache,
+		"require_end_mark": &c.RequireEndMark, "caller": &c.Caller, "readiness": &c.Readiness,
+		"upstream_port": &c.UpstreamPort, "decision_cache": &c.DecisionCache,
 		"max_connections": &c.MaxConnections,
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {

@@ -21,6 +21,9 @@ rules: [{name: a, hosts: [a.example.com]}]`
 		"the policy in a mapping":  {raw: `{"policy":{"version":1}}`, want: filter.Config{DecisionCache: 4096}, inline: `{"version": 1}`},
 		"the policy as text":       {raw: `{"policy":"version: 1\n"}`, want: filter.Config{DecisionCache: 4096}, inline: "version: 1\n"},
 		"all settings":             {raw: "policy_file: /p.yaml\nrequire_policy_at_start: true\nupstream_port: 8443\ndecision_cache: 0", want: filter.Config{PolicyFile: "/p.yaml", RequirePolicyAtStart: true, UpstreamPort: 8443}},
+		"callers by header":        {raw: "policy_file: /p.yaml\ncaller: proxy_protocol", want: filter.Config{PolicyFile: "/p.yaml", Caller: filter.CallerProxyProtocol, DecisionCache: 4096}},
+		"callers by certificate":   {raw: "policy: {version: 1}\ncaller: certificate", want: filter.Config{Caller: filter.CallerCertificate, DecisionCache: 4096}, inline: "{version: 1}"},
+		"callers by what is not":   {raw: "policy_file: /p.yaml\ncaller: proxy", wantErr: `filter_config: caller: "proxy": want certificate or proxy_protocol`},
 		"neither":                  {raw: `{}`, wantErr: "give either policy_file"},
 		"both":                     {raw: `{"policy_file":"/p.yaml","policy":{"version":1}}`, wantErr: "give either policy_file"},
 		"an unknown key":           {raw: `{"policy_file":"/p.yaml","polcy":1}`, wantErr: "polcy"},
@@ -45,11 +48,26 @@ rules: [{name: a, hosts: [a.example.com]}]`
 				t.Errorf("policy %q, %v; want %q", got.Policy, err, tt.inline)
 			}
 			got.Policy = nil
-			if got.PolicyFile != tt.want.PolicyFile || got.RequirePolicyAtStart != tt.want.RequirePolicyAtStart ||
+			if got.PolicyFile != tt.want.PolicyFile || got.Caller != tt.want.Caller || got.RequirePolicyAtStart != tt.want.RequirePolicyAtStart ||
 				got.UpstreamPort != tt.want.UpstreamPort || got.DecisionCache != tt.want.DecisionCache {
 				t.Errorf("got %+v, want %+v", got, tt.want)
 			}
 		})
+	}
+}
+
+// An older policy of the same name may be in force: callers must not come from
+// elsewhere than before.
+func TestCallerHoldsBesideAMistake(t *testing.T) {
+	for raw, want := range map[string]filter.Caller{
+		`{"policy_fil":"/p.yaml","caller":"proxy_protocol"}`: filter.CallerProxyProtocol,
+		`{"policy_file":"/p.yaml","caller":"proxy"}`:         "proxy",
+		`{"policy_file":"/p.yaml","caller":["certificate"]}`: "unreadable",
+		`{"policy_fil":"/p.yaml"}`:                           "",
+	} {
+		if got, err := filter.ParseConfig([]byte(raw)); err == nil || got.Caller != want {
+			t.Errorf("%s: callers %q, %v; want an error and %q", raw, got.Caller, err, want)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package filter
 import (
 	"context"
 	"log/slog"
+	"sync"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
@@ -20,6 +21,8 @@ type Enforcer struct {
 	Newest func() *policy.Policy
 	// ID is what ParseLabel gives back for the connections of this Enforcer.
 	ID uint32
+	// Caller says where callers and the ports that they ask for are read.
+	Caller Caller
 	// UpstreamPort is dialled instead of the rule's port if it is not 0: for
 	// trials on a machine where port 443 is not to be had.
 	UpstreamPort uint16
@@ -31,7 +34,8 @@ type Enforcer struct {
 	// limit allows, and for each allowed connection at level debug.
 	Log *slog.Logger
 
-	limit lineLimit
+	limit       lineLimit
+	strangeOnce sync.Once
 }
 
 // NewFilter returns the filter of one connection.

@@ -19,6 +19,9 @@ import (
 type connection struct {
 	uriSANs         []string
 	outerServerName string
+	identity        string // of the PROXY header
+	port            uint16
+	elsewhere       bool // not over loopback
 	unconnected     bool
 	expired         bool
 	address         string
@@ -52,6 +55,9 @@ func (c *connection) Enter(allowances []filter.Allowance) (filter.Room, int) {
 	return c.room(allowances)
 }
 func (c *connection) RequestedServerName() string { return c.outerServerName }
+func (c *connection) ProxyIdentity() string       { return c.identity }
+func (c *connection) DestinationPort() uint16     { return c.port }
+func (c *connection) OverLoopback() bool          { return !c.elsewhere }
 
 func (c *connection) SetFilterState(key, value string) bool {
 	if key == c.refuseState {

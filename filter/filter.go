@@ -32,6 +32,12 @@ type Connection interface {
 	Expired() bool
 	// RequestedServerName is the server name of the outer TLS handshake.
 	RequestedServerName() string
+	// ProxyIdentity is the caller that the PROXY header names; empty: none.
+	ProxyIdentity() string
+	// DestinationPort is the port that the PROXY header names; 0: none.
+	DestinationPort() uint16
+	// OverLoopback says whether the TCP connection came from a loopback address.
+	OverLoopback() bool
 	// SetFilterState sets what later filters read; false: Envoy refused it.
 	SetFilterState(key, value string) bool
 	// SetText sets a filter state of plain text, which the access log reads.
@@ -103,6 +109,9 @@ func (f *filter) OnNewConnection() api.FilterStatus { return api.NetworkFilterSt
 
 // OnData takes the bytes that follow those of earlier calls.
 func (f *filter) OnData(hello []byte, endOfStream bool) api.FilterStatus {
+	if !f.enforcer.trusts(f.conn) {
+		return f.refuse(request{}, policy.Decision{Reason: NotLoopback}, nil)
+	}
 	first := !f.begun
 	f.begun = f.begun || len(hello) > 0
 	parsed, err := f.parser.Feed(hello)
@@ -147,11 +156,10 @@ func (f *filter) decide(hello clienthello.Hello) api.FilterStatus {
 	if err != nil {
 		return f.refuse(request{shown: printable(hello.ServerName)}, policy.Decision{Reason: InvalidServerName}, err)
 	}
-	r := request{shown: name, Request: policy.Request{
-		ServerName: name,
-		Principal:  principal(f.conn.PeerURISANs()),
-		Port:       RequestedPort(f.conn.RequestedServerName()),
-	}}
+	r := request{shown: name, Request: policy.Request{ServerName: name}}
+	if !f.enforcer.readCaller(f.conn, &r.Request) {
+		return f.refuse(r, policy.Decision{Reason: HostError}, nil)
+	}
 	if f.conn.Expired() {
 		return f.refuse(r, policy.Decision{Reason: CertificateExpired}, nil)
 	}
@@ -192,7 +200,9 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 			return f.refuse(r, now, nil)
 		}
 	}
-	if !d.CloseOnRevoke && f.shadowReason == "" {
+	// An unknown caller's header is not the address that it is counted by.
+	unknown := r.Principal == "" && f.enforcer.Caller == CallerProxyProtocol
+	if !d.CloseOnRevoke && f.shadowReason == "" && !unknown {
 		f.conn.Remember()
 	}
 	f.report(r, d)
@@ -203,7 +213,7 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 
 func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterStatus {
 	if r.Principal == "" && f.conn.Connected() { // before, nobody has checked the certificate
-		r.Principal = principal(f.conn.PeerURISANs())
+		f.enforcer.readCaller(f.conn, &r.Request)
 	}
 	d.Action = policy.Deny
 	r.detail = cmp.Or(r.detail, detailOf(cause))

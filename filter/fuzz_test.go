@@ -34,13 +34,18 @@ var fuzzPolicies = []string{
 // FuzzFilter lets a connection live through any pieces, ends and events, and
 // holds what must be true of each.
 func FuzzFilter(f *testing.F) {
-	enforcers := make([]*filter.Enforcer, len(fuzzPolicies))
-	for i, text := range fuzzPolicies {
-		enforcers[i] = enforcer(f, text)
-		enforcers[i].Log = slog.New(slog.DiscardHandler) // its rate limit is one of time
+	var enforcers, proxied []*filter.Enforcer
+	for _, text := range fuzzPolicies {
+		for _, list := range []*[]*filter.Enforcer{&enforcers, &proxied} {
+			e := enforcer(f, text)
+			e.Log = slog.New(slog.DiscardHandler) // its rate limit is one of time
+			*list = append(*list, e)
+		}
+		proxied[len(proxied)-1].Caller = filter.CallerProxyProtocol
 	}
 	for i, c := range hellotest.All() {
 		if len(c.Bytes) < 3000 {
+			f.Add(byte(i)|0x40, c.Bytes, []byte{byte(i), 5, 1, 200})
 			f.Add(byte(i), c.Bytes, []byte{byte(i), 5, 1, 200, byte(0xf8 + i%8)})
 		}
 	}
@@ -50,15 +55,21 @@ func FuzzFilter(f *testing.F) {
 	f.Add(byte(1), whole, []byte{200, stepLeave})
 	f.Fuzz(func(t *testing.T, which byte, stream, steps []byte) {
 		e := enforcers[int(which)%len(enforcers)]
-		c := connection{uriSANs: []string{"spiffe://td/ns/x/sa/y"}, unconnected: which&0x80 != 0,
+		const caller = "spiffe://td/ns/x/sa/y"
+		c := connection{uriSANs: []string{caller}, unconnected: which&0x80 != 0,
 			outerServerName: "outbound_.8443_._.gateway"}
+		if which&0x40 != 0 {
+			e = proxied[int(which)%len(proxied)]
+			c = connection{identity: caller, port: 8443, elsewhere: which&0x20 != 0, unconnected: which&0x80 != 0}
+		}
 		reason, continued := live(e.NewFilter(&c), &c, stream, steps)
 		check(t, &c, continued)
 		if reason != "" && c.said["reason"] != reason {
 			t.Errorf("reason %q, want %q", c.said["reason"], reason)
 		}
 		if reason == "" { // nothing but bytes: how they are cut must not matter
-			once := connection{uriSANs: c.uriSANs, unconnected: c.unconnected, outerServerName: c.outerServerName}
+			once := connection{uriSANs: c.uriSANs, unconnected: c.unconnected, outerServerName: c.outerServerName,
+				identity: c.identity, port: c.port, elsewhere: c.elsewhere}
 			feed(e.NewFilter(&once), &once, true, stream)
 			if got, want := c.outcome(), once.outcome(); got != want {
 				t.Errorf("in pieces %v\n got %s\nat once %s", steps, got, want)
@@ -117,6 +128,9 @@ func check(t *testing.T, c *connection, continued bool) {
 		}
 	}
 	allowed := c.said["decision"] == "allow"
+	if c.elsewhere && (allowed || c.said["principal"] != "") {
+		t.Errorf("from elsewhere than loopback: %s, principal %q", c.outcome(), c.said["principal"])
+	}
 	switch {
 	case decisions != 1:
 		t.Errorf("counted as %v, want one decision", c.counts)

@@ -19,6 +19,7 @@ const (
 	TooManyConnections    policy.Reason = "too_many_connections"
 	TooManyNewConnections policy.Reason = "too_many_new_connections"
 	ConnectionTooLong     policy.Reason = "connection_too_long" // allowed, and ended after the longest duration
+	NotLoopback           policy.Reason = "not_loopback"        // a PROXY header from elsewhere than loopback
 	HostError             policy.Reason = "host_error"          // Envoy did not take the upstream
 	Revoked               policy.Reason = "revoked"             // allowed once, and denied by a later policy
 	Panic                 policy.Reason = "panic"               // a bug in this filter; closed by its host
@@ -28,7 +29,7 @@ const (
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
 	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout,
-	TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, HostError, Revoked, Panic,
+	TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

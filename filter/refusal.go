@@ -34,7 +34,7 @@ func (f *filter) close(reason policy.Reason) {
 // alertOf is the alert for a reason; 0: none.
 func alertOf(reason policy.Reason) byte {
 	switch reason {
-	case NotTLS:
+	case NotTLS, NotLoopback:
 		return 0
 	case Malformed, Incomplete:
 		return alertDecodeError

@@ -27,6 +27,7 @@ type Options struct {
 	Concurrency int    // workers of each Envoy; 0 is 1
 
 	Plain          bool // no mTLS between sidecar and gateway
+	Ambient        bool // ztunnels in place of sidecar and mTLS; see Env.HealthAddr
 	WithoutSidecar bool
 	Chain          string   // the gateway's: gateway (default) or legacy
 	GatewayFlags   []string // further flags of `wildcard-egress bootstrap`
@@ -55,6 +56,8 @@ type Env struct {
 	GatewayLog *logs.Access
 	Sidecar    *envoys.Envoy // nil with Options.WithoutSidecar
 	SidecarLog *logs.Access
+
+	HealthAddr string // of the health listener; in ambient mode only
 
 	options      Options
 	envoyVersion string

@@ -9,14 +9,16 @@ import (
 
 	"wildcard-egress/testenv/built"
 	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
 	"wildcard-egress/testenv/dns"
 	"wildcard-egress/testenv/envoys"
 	"wildcard-egress/testenv/logs"
 	"wildcard-egress/testenv/sites"
+	"wildcard-egress/testenv/ztunnel"
 )
 
 func (e *Env) start(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{e.findFiles, e.startWorld, e.startGateway, e.startSidecar} {
+	for _, step := range []func(context.Context) error{e.findFiles, e.startWorld, e.startGateway, e.startZtunnels, e.startSidecar} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -109,8 +111,27 @@ func (e *Env) startGateway(ctx context.Context) error {
 	return err
 }
 
+// startZtunnels starts the one of the gateway's pod, and makes that of the
+// applications.
+func (e *Env) startZtunnels(context.Context) error {
+	if !e.options.Ambient {
+		return nil
+	}
+	e.progress("starting the stand-ins for ztunnel")
+	server, err := ztunnel.Start(ztunnel.Options{
+		Certificate: e.Identities.Gateway, Authority: e.Identities.Authority, Gateway: e.GatewayAddr,
+	})
+	if err != nil {
+		return fmt.Errorf("ztunnel: %w", err)
+	}
+	e.closers = append(e.closers, server.Close)
+	e.Ztunnel = &ztunnel.Dialer{Server: server.Addr(), Authority: e.Identities.Authority, Timeout: client.DialTimeout}
+	e.closers = append(e.closers, e.Ztunnel.Close)
+	return nil
+}
+
 func (e *Env) startSidecar(ctx context.Context) error {
-	if e.options.WithoutSidecar {
+	if e.options.WithoutSidecar || e.options.Ambient {
 		return nil
 	}
 	e.progress("starting the sidecar, Envoy %s", e.envoyVersion)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
+	"net/netip"
 	"os"
 	"strconv"
 
@@ -17,10 +19,17 @@ import (
 // TESTENV_DECISION_CACHE sets the gateways' decision cache, so that a whole suite
 // can run without it.
 func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate, log *logs.Access, flags ...string) ([]byte, error) {
+	admin := "127.0.0.1:0"
+	if e.options.Ambient {
+		// The health listener has to know it: an address that nobody else has.
+		host := netip.AddrFrom4([4]byte{127, byte(1 + rand.IntN(250)), byte(rand.IntN(256)), byte(1 + rand.IntN(250))}).String()
+		admin, e.HealthAddr = host+":15000", host+":15021"
+		flags = append([]string{"--ambient", "--health", e.HealthAddr}, flags...)
+	}
 	args := []string{
 		"--policy", e.PolicyFile,
 		"--listen", "127.0.0.1:0",
-		"--admin", "127.0.0.1:0",
+		"--admin", admin,
 		"--access-log", log.Path(),
 		"--dns-resolver", e.DNS.Addr(),
 		"--upstream-port", strconv.Itoa(int(e.Upstream.Port())),
@@ -30,7 +39,7 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 	if n := os.Getenv("TESTENV_DECISION_CACHE"); n != "" && kind == "gateway" {
 		args = append(args, "--decision-cache", n)
 	}
-	if !e.options.Plain {
+	if !e.options.Plain && !e.options.Ambient {
 		cert, key, err := certs.WriteFiles(identity, e.Dir, kind)
 		if err != nil {
 			return nil, err

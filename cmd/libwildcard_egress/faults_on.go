@@ -19,7 +19,7 @@ func fault(point string) {
 		panic("forced in " + point)
 	case "nil:" + point:
 		var none *shared
-		_ = none.loaded
+		_ = none.log
 	}
 }
 

@@ -23,9 +23,10 @@ func main() {} // a c-shared library never runs it
 
 // factory serves one filter_config.
 type factory struct {
-	enforcer filter.Enforcer
-	host     *envoy.Config
-	use      *livepolicy.Use
+	enforcer  filter.Enforcer
+	readiness bool // it only says whether there is a policy
+	host      *envoy.Config
+	use       *livepolicy.Use
 }
 
 // newFactory gives Envoy no refusal for a bad policy, unless it was asked for:
@@ -39,7 +40,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		return nil, err
 	}
 	config, err := filter.ParseConfig(filterConfig)
-	f := &factory{host: host}
+	f := &factory{host: host, readiness: config.Readiness}
 	switch {
 	case err != nil:
 		f.use = module.policies.Unreadable(filterName, err)
@@ -52,9 +53,14 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		module.policies.Release(f.use)
 		return nil, fmt.Errorf("require_policy_at_start: %w", f.use.Lineage.Status().Problem)
 	}
-	f.enforcer = filter.Enforcer{UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
+	f.enforcer = filter.Enforcer{Caller: config.Caller, UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
 		Names: &module.names, MaxConnections: config.MaxConnections, Policy: f.use.Policy, Newest: f.use.Newest}
-	host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
+	if config.Caller == filter.CallerProxyProtocol {
+		host.TakeCallersFromProxyProtocol()
+	}
+	if !config.Readiness {
+		host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
+	}
 	host.ExpireBy(filter.CertificateExpiresKey)
 	module.add(f)
 	// By then Envoy has made up its mind about what the configuration stands in;
@@ -75,6 +81,9 @@ func endMark(required *bool) livepolicy.EndMark {
 
 // NewFilter is part of envoy.Factory.
 func (f *factory) NewFilter(conn *envoy.Conn) api.DownstreamFilter {
+	if f.readiness {
+		return f.enforcer.NewReadiness(connection{conn})
+	}
 	return f.enforcer.NewFilter(connection{conn})
 }
 

@@ -28,7 +28,7 @@ libwildcard_egress.so.`,
 }
 
 func newGatewayCommand() *cobra.Command {
-	f := &bootstrapFlags{}
+	f, ambient := &bootstrapFlags{}, &ambientFlags{}
 	network := bootstrap.DefaultNetwork()
 	var require, requireEndMark bool
 	var decisionCache uint32
@@ -40,9 +40,13 @@ mTLS and has the chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy.
 The policy is named in it, not copied: the module reads and watches the file.
 
 Without --cert, --key and --ca it is plain TCP: nobody's name is known, so rules
-with principals allow nobody, and it listens on loopback unless told otherwise.`,
+with principals allow nobody, and it listens on loopback unless told otherwise.
+
+With --ambient it is for the pod of an Istio waypoint, behind ztunnel: the
+listener is on loopback, and takes callers and ports from the PROXY protocol.`,
 		Example: `  wildcard-egress bootstrap gateway policy.yaml \
-    --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml`,
+    --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml
+  wildcard-egress bootstrap gateway --ambient policy.yaml > gateway.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if f.policy == "-" {
 				return fmt.Errorf("gateway: name the policy's file, not -: the gateway reads and watches it")
@@ -52,14 +56,14 @@ with principals allow nobody, and it listens on loopback unless told otherwise.`
 			}
 			config, err := f.config()
 			config.Network = &network
-			err = errors.Join(err, network.Validate())
+			err = errors.Join(err, network.Validate(), ambient.check(cmd.Flags()))
 			if config.AllowPrivateAddresses && len(network.Guard.Allow)+len(network.Guard.Deny) > 0 {
 				err = errors.Join(err, errors.New("--guard-allow, --guard-deny: --address-guard off leaves nothing for them to change"))
 			}
 			if err != nil {
 				return err
 			}
-			if config.TLS == nil {
+			if config.TLS == nil && !ambient.on {
 				warnOfUnknownCallers(cmd.ErrOrStderr(), config.Listen)
 			}
 			config.RequirePolicyAtStart, config.RequireEndMark = require, requireEndMark
@@ -78,12 +82,19 @@ with principals allow nobody, and it listens on loopback unless told otherwise.`
 				}
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
 			}
-			return f.render(cmd, bootstrap.Gateway(config, string(f.policy)))
+			b := bootstrap.Gateway(config, string(f.policy))
+			if ambient.on {
+				if b, err = ambient.render(config, cmd.Flags(), string(f.policy)); err != nil {
+					return err
+				}
+			}
+			return f.render(cmd, b)
 		},
 	}
 	f.add(c, "0.0.0.0:8443", defaultAdmin)
 	f.addLDS(c.Flags())
 	addNetworkFlags(c.Flags(), &network)
+	ambient.add(c.Flags())
 	c.Flags().BoolVar(&require, "require-policy-at-start", false,
 		"refuse to start without a good policy, instead of denying everything until there is one")
 	c.Flags().BoolVar(&requireEndMark, "require-end-mark", false,

@@ -143,6 +143,8 @@ type faults []error
 
 func (f *faults) add(format string, args ...any) { *f = append(*f, fmt.Errorf(format, args...)) }
 
+func (f faults) err() error { return errors.Join(f...) }
+
 // addressFlag reads HOST:PORT, where HOST is an IP address, localhost, or
 // nothing for all IPv4 addresses: what Envoy can bind to without a resolver.
 func addressFlag(faults *faults, flag, text string) netip.AddrPort {

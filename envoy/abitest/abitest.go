@@ -71,6 +71,14 @@ func (c *Config) Accept() *Conn { return &Conn{C.host_conn_new(c.c)} }
 // envoy would. Its Go side leaks.
 func (c *Conn) LoseHandle() { C.host_conn_lose_handle(c.c) }
 
+// Proxied gives the connection what a PROXY header names.
+func (c *Conn) Proxied(identity string, port uint16) {
+	C.host_conn_proxied(c.c, C.CString(identity), C.uint32_t(port))
+}
+
+// ComeFromElsewhere has the connection's peer not be on loopback.
+func (c *Conn) ComeFromElsewhere() { c.c.elsewhere = true }
+
 // Append puts a chunk of its own behind what is in the read buffer.
 func (c *Conn) Append(b []byte) {
 	C.host_conn_append(c.c, (*C.char)(unsafe.Pointer(unsafe.SliceData(b))), C.size_t(len(b)))

@@ -63,6 +63,28 @@ bool envoy_dynamic_module_callback_network_filter_get_remote_address(void* filte
   return true;
 }
 
+bool envoy_dynamic_module_callback_network_filter_get_local_address(void* filter, envoy_buffer* address,
+                                                                    uint32_t* port) {
+  *address = (envoy_buffer){"192.0.2.1", 9};
+  *port = conn_of(filter)->port;
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_filter_get_direct_remote_address(void* filter, envoy_buffer* address,
+                                                                            uint32_t* port) {
+  *address = conn_of(filter)->elsewhere ? (envoy_buffer){"10.0.0.1", 8} : (envoy_buffer){"127.0.0.1", 9};
+  *port = 40000;
+  return true;
+}
+
+bool envoy_dynamic_module_callback_network_get_dynamic_metadata_string(void* filter, module_buffer name_space,
+                                                                       module_buffer key, envoy_buffer* value) {
+  (void)name_space, (void)key;
+  const char* identity = conn_of(filter)->identity;
+  if (identity != NULL) *value = (envoy_buffer){identity, strlen(identity)};
+  return identity != NULL;
+}
+
 size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter) {
   (void)filter;
   return 1;

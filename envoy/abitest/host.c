@@ -42,6 +42,11 @@ void host_config_run_posted(struct host_config* c) {
 
 void host_config_lose_handle(struct host_config* c) { ((struct config*)c->module)->handle = 0; }
 
+void host_conn_proxied(struct host_conn* c, const char* identity, uint32_t port) {
+  c->identity = identity;
+  c->port = port;
+}
+
 // A handle that Go never gave out.
 void host_conn_lose_handle(struct host_conn* c) { ((struct conn*)c->module)->handle = UINTPTR_MAX; }
 
@@ -69,6 +74,7 @@ void conn_drop(struct host_conn* c) {
   if (!strong_drop(&c->references)) return;
   envoy_dynamic_module_on_network_filter_destroy(c->module);
   live_filters--;
+  free((void*)c->identity);
   drain(c);
   config_drop(c->config);
   weak_drop(&c->references, c);

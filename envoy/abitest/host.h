@@ -40,6 +40,9 @@ struct host_conn {
   char details[TEXT];
   size_t written;
   int read_disabled;  // 1 at first, as tcp_proxy has it
+  const char* identity;  // of the PROXY header; null: none
+  uint32_t port;         // of its destination
+  bool elsewhere;        // not over loopback
   char state[TEXT];   // filter state: key=value,
   uint64_t flags;     // Envoy's response flags
   char failure[64];   // upstream transport failure reason
@@ -59,6 +62,7 @@ uint64_t host_config_count(struct host_config*, size_t counter);
 
 struct host_conn* host_conn_new(struct host_config*);
 void host_conn_lose_handle(struct host_conn*);  // a bug of package envoy
+void host_conn_proxied(struct host_conn*, const char* identity, uint32_t port);  // takes identity
 void host_conn_append(struct host_conn*, const char* data, size_t length);
 unsigned host_conn_read(struct host_conn*, bool end_stream);
 void host_conn_event(struct host_conn*, unsigned event);

@@ -1,6 +1,8 @@
 package abitest_test
 
 import (
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -57,6 +59,57 @@ func TestDecisionIsRecalledForItsOwnNameOnly(t *testing.T) {
 	}
 	config.End()
 	wantNothingLeft(t)
+}
+
+// FuzzRecalledCaller: a decision is recalled for the same caller and port of the
+// PROXY header only, and never from elsewhere than loopback.
+func FuzzRecalledCaller(f *testing.F) {
+	const id = "spiffe://td/ns/x/sa/y"
+	f.Add(id, id, uint16(443), uint16(443), false)
+	f.Add(id, id, uint16(443), uint16(8443), false)
+	f.Add(id, id[:len(id)-1]+"z", uint16(443), uint16(443), false)
+	f.Add(id, id+"z", uint16(443), uint16(443), false)
+	f.Add("", id, uint16(443), uint16(443), false)
+	f.Add(id, id, uint16(443), uint16(443), true)
+	f.Add(id+"\x01", id, uint16(0x0101), uint16(1), false)
+	f.Fuzz(func(t *testing.T, first, second string, firstPort, secondPort uint16, elsewhere bool) {
+		if strings.ContainsRune(first+second, 0) || len(first) > 2048 || len(second) > 2048 {
+			return // the fake's texts end with NUL; longer names are never recalled
+		}
+		s := &script{
+			make: func(host *envoy.Config) error {
+				host.TakeCallersFromProxyProtocol()
+				host.RecallDecisions(16, counterOther, counterOther)
+				host.SetLimits(envoy.Limits{MaxHelloBytes: 16384})
+				return nil
+			},
+			data: func(conn *envoy.Conn, _ []byte, _ bool) api.FilterStatus {
+				conn.SetText("caller", conn.ProxyIdentity()+" "+strconv.Itoa(int(conn.DestinationPort())))
+				conn.Remember()
+				return api.NetworkFilterContinue
+			},
+		}
+		config := start(t, s)
+		ask := func(identity string, port uint16, elsewhere bool) {
+			conn := open(config)
+			conn.Proxied(identity, port)
+			if elsewhere {
+				conn.ComeFromElsewhere()
+			}
+			conn.Append(helloOf("allowed.test"))
+			conn.Read(false)
+			conn.End()
+		}
+		ask(first, firstPort, false)
+		before := s.entered.Load()
+		ask(second, secondPort, elsewhere)
+		recalled := s.entered.Load() == before
+		if same := first == second && firstPort == secondPort; recalled != (same && !elsewhere) {
+			t.Errorf("recalled %v for %q:%d after %q:%d, elsewhere %v", recalled, second, secondPort, first, firstPort, elsewhere)
+		}
+		config.End()
+		wantNothingLeft(t)
+	})
 }
 
 func helloOf(name string) []byte { return hellotest.Whole(hellotest.Curl(name).Message()) }

@@ -11,19 +11,21 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strings"
 	"time"
 
 	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/ztunnel"
 )
 
 // OuterServerName is the server name of the outer TLS session as Istio's
 // sidecars send it.
 const OuterServerName = "outbound_.443_.wildcard_.egressgateway.istio-egress.svc.cluster.local"
 
-// dialTimeout is the deadline of connections made here, for all that is done
+// DialTimeout is the deadline of connections made here, for all that is done
 // with them, so that no test hangs. SetDeadline moves it.
-const dialTimeout = 30 * time.Second
+const DialTimeout = 30 * time.Second
 
 // Conn is a TCP or TLS connection.
 type Conn interface {
@@ -40,13 +42,17 @@ type Outer struct {
 	Sessions tls.ClientSessionCache
 	Version  uint16 // of TLS, such as tls.VersionTLS12; 0: the newest
 	From     string // the source's IP address, such as 127.0.0.2; default: the kernel's choice
+	Port     uint16 // that ztunnel says the application dialled; default: 443
 }
 
 // Client knows the way to the sidecar and to the gateway, and whom to trust.
 type Client struct {
-	SidecarAddr   string // host:port
-	GatewayAddr   string
-	Plain         bool // the gateway speaks TCP, not mTLS
+	SidecarAddr string // host:port
+	GatewayAddr string
+	Plain       bool // the gateway speaks TCP, not mTLS
+	// Ztunnel is the application's; nil but in ambient mode, where it is the way to
+	// the gateway and there is no sidecar.
+	Ztunnel       *ztunnel.Dialer
 	Identities    *certs.Identities
 	SiteAuthority *certs.Authority // issued the sites' certificates
 }
@@ -55,12 +61,23 @@ type Client struct {
 func (c *Client) App() Outer { return Outer{Certificate: c.Identities.App} }
 
 // DialSidecar connects to the sidecar as the application would, by TCP.
-func (c *Client) DialSidecar() (Conn, error) { return dialTCP(c.SidecarAddr, "") }
+func (c *Client) DialSidecar() (Conn, error) {
+	if c.Ztunnel != nil {
+		return c.DialGateway(c.App())
+	}
+	return dialTCP(c.SidecarAddr, "")
+}
+
+// VIP is the address that ztunnel's DNS gives for all hosts of a policy.
+var VIP = netip.MustParseAddr("240.250.0.1")
 
 // DialGateway connects straight to the gateway, past the sidecar. What is
 // written to the connection is the inner byte stream. A plain gateway
 // speaks TCP, and of o only From is used.
 func (c *Client) DialGateway(o Outer) (Conn, error) {
+	if c.Ztunnel != nil {
+		return c.Ztunnel.Dial(o.Certificate, netip.AddrPortFrom(VIP, cmp.Or(o.Port, 443)))
+	}
 	conn, err := dialTCP(c.GatewayAddr, o.From)
 	if err != nil || c.Plain {
 		return conn, err
@@ -74,7 +91,7 @@ func (c *Client) DialGateway(o Outer) (Conn, error) {
 }
 
 func dialTCP(addr, from string) (Conn, error) {
-	dialer := net.Dialer{Timeout: dialTimeout}
+	dialer := net.Dialer{Timeout: DialTimeout}
 	if from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(from)}
 	}
@@ -82,7 +99,7 @@ func dialTCP(addr, from string) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return conn.(*net.TCPConn), conn.SetDeadline(time.Now().Add(dialTimeout))
+	return conn.(*net.TCPConn), conn.SetDeadline(time.Now().Add(DialTimeout))
 }
 
 // outerConfig checks the gateway's certificate by the mesh's authority alone:

@@ -56,6 +56,11 @@ var trials = []struct {
 		"network_filter_get_requested_server_name"}},
 	{name: "says why a connection failed", run: saysWhy, shows: []string{
 		"network_filter_get_attribute_int", "network_filter_get_attribute_string"}},
+	{name: "knows a caller by the PROXY protocol", run: readsProxyHeader, shows: []string{
+		"network_filter_get_direct_remote_address", "network_filter_get_local_address",
+		"network_get_dynamic_metadata_string"}},
+	{name: "knows who has no name by the address", run: readsAddress, shows: []string{
+		"network_filter_get_remote_address"}},
 	{name: "ends what is silent", run: expires, shows: []string{
 		"network_filter_scheduler_new", "network_filter_scheduler_commit", "network_filter_scheduler_delete"}},
 	{name: "recalls", run: recalls, shows: []string{
@@ -180,6 +185,22 @@ func saysWhy(t *testing.T, env *testenv.Env) {
 		if got := env.GatewayLog.WantEntry(t, logs.Named(name)).Get("reason"); got != reason {
 			t.Errorf("%s: reason %q, want %s", name, got, reason)
 		}
+	}
+}
+
+// readsProxyHeader: caller and port are those of the header, and the connection's
+// peer is known beside them.
+func readsProxyHeader(t *testing.T, _ *testenv.Env) {
+	env := testenv.Start(t, testenv.Options{Policy: trialPolicy, Ambient: true})
+	wantDecision(t, env, client.Outer{Certificate: env.Identities.App, Port: 8443}, "cloud.ibm.com",
+		map[string]string{"decision": "allow", "rule": "other-port", "principal": certs.AppID})
+}
+
+// readsAddress: a caller without a name is known by where the connection came from.
+func readsAddress(t *testing.T, env *testenv.Env) {
+	wantDecision(t, env, client.Outer{Certificate: env.Identities.NoID}, denied, map[string]string{"reason": "no_rule", "principal": ""})
+	if log := env.Gateway.LogTail(1 << 20); !strings.Contains(log, "address=127.0.0.1") {
+		t.Error("Envoy's log does not name the address of a caller without a name")
 	}
 }
 

@@ -75,11 +75,14 @@ func (e *Envoy) Listeners() (map[string]string, error) {
 	return listeners, nil
 }
 
-// Addr returns the host and port of the only listener.
+// Addr returns the host and port of the only listener, or of that called egress.
 func (e *Envoy) Addr() (string, error) {
 	listeners, err := e.Listeners()
 	if err != nil {
 		return "", err
+	}
+	if egress := listeners["egress"]; egress != "" {
+		return egress, nil
 	}
 	addrs := slices.Collect(maps.Values(listeners))
 	if len(addrs) != 1 {

@@ -125,3 +125,17 @@ func (l *Access) WantEntry(t testing.TB, match func(Entry) bool) Entry {
 	}
 	return entry
 }
+
+// WantEntries waits until there are n lines or more, and returns all.
+func (l *Access) WantEntries(t testing.TB, n int) []Entry {
+	t.Helper()
+	l.WantEntry(t, func(Entry) bool {
+		entries, err := l.Entries()
+		return err == nil && len(entries) >= n
+	})
+	entries, err := l.Entries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return entries
+}

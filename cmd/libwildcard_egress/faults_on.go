@@ -18,8 +18,8 @@ func fault(point string) {
 	case point:
 		panic("forced in " + point)
 	case "nil:" + point:
-		var none *shared
-		_ = none.log
+		var nowhere *int
+		_ = *nowhere
 	}
 }
 

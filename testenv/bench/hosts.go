@@ -31,10 +31,12 @@ func manyHosts(n int) []string {
 const rulesOf = 100
 
 // policyOf returns a policy that allows hosts. The deadline is long, so that
-// connections can be seen waiting for their hello.
+// connections can be seen waiting for their hello, and the limits are there, but
+// out of reach: all load comes of one caller.
 func policyOf(hosts []string) []byte {
 	var b strings.Builder
-	b.WriteString("version: 1\ndefaults: {client_hello_timeout: 5m}\nrules:\n")
+	b.WriteString("version: 1\ndefaults: {client_hello_timeout: 5m, limits: {per_caller: {connections: 1000000, " +
+		"new_connections_per_second: 1000000, names: 1000000, new_names_per_second: 1000000}}}\nrules:\n")
 	for i, some := range slices.Collect(slices.Chunk(hosts, rulesOf)) {
 		fmt.Fprintf(&b, "  - name: rule-%d\n    hosts: [\"%s\"]\n", i, strings.Join(some, `", "`))
 	}

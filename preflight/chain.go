@@ -1,13 +1,18 @@
 package preflight
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	setstatev3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/common/set_filter_state/v3"
+	modulefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
+	setfilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/set_filter_state/v3"
+
 	"wildcard-egress/bootstrap"
+	"wildcard-egress/filter"
+	"wildcard-egress/outcome"
 )
 
 func checkMutualTLS(g *Gateway) (string, error) {
@@ -58,7 +63,7 @@ func (g *Gateway) checkFilters(filters []dumpedFilter) error {
 	rest := filters[at+1:]
 	// The outcome filter lets through what has an address, and dials nothing. A
 	// gateway that was rendered before there was one does without.
-	if len(rest) == 3 && g.isOurs(rest[1]) {
+	if len(rest) == 3 && g.filterNameOf(rest[1]) == outcome.FilterName {
 		rest = []dumpedFilter{rest[0], rest[2]}
 	}
 	if len(rest) != 2 || !rest[0].TypedConfig.is("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig") ||
@@ -69,19 +74,46 @@ func (g *Gateway) checkFilters(filters []dumpedFilter) error {
 	return nil
 }
 
-// isOurs looks through ECDS.
+// checkExpiry looks for the filter that tells ours until when a certificate is
+// valid: bootstrap.ExpiryFilter.
+func checkExpiry(g *Gateway) (string, error) {
+	for _, c := range g.listener.chains() {
+		before := c.Filters[:max(slices.IndexFunc(c.Filters, g.isOurs), 0)]
+		if !slices.ContainsFunc(before, tellsExpiry) {
+			return "", fmt.Errorf("no %s in front of %s says until when the client's certificate is valid",
+				bootstrap.ExpiryFilterName, bootstrap.ModuleName)
+		}
+	}
+	return "end with the client's certificate", nil
+}
+
+func tellsExpiry(f dumpedFilter) bool {
+	var config setfilterv3.Config
+	return f.TypedConfig.is("envoy.extensions.filters.network.set_filter_state.v3.Config") && f.TypedConfig.into(&config) == nil &&
+		slices.ContainsFunc(config.OnDownstreamTlsHandshake, func(v *setstatev3.FilterStateValue) bool {
+			return v.GetObjectKey() == filter.CertificateExpiresKey
+		})
+}
+
+// isOurs says whether f decides; the module's other filter tells what became of it.
 func (g *Gateway) isOurs(f dumpedFilter) bool {
+	name := g.filterNameOf(f)
+	return name != "" && name != outcome.FilterName
+}
+
+// filterNameOf is the filter_name of a filter of our module, also by ECDS; empty
+// of another one.
+func (g *Gateway) filterNameOf(f dumpedFilter) string {
 	config := f.TypedConfig
 	if len(f.ConfigDiscovery) > 0 {
 		config = g.extensions[f.Name]
 	}
-	var module struct {
-		Config struct {
-			Name string `json:"name"`
-		} `json:"dynamic_module_config"`
+	var module modulefilterv3.DynamicModuleNetworkFilter
+	if !config.is("envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter") ||
+		config.into(&module) != nil || module.GetDynamicModuleConfig().GetName() != bootstrap.ModuleName {
+		return ""
 	}
-	return config.is("envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter") &&
-		json.Unmarshal(config.raw, &module) == nil && module.Config.Name == bootstrap.ModuleName
+	return module.FilterName
 }
 
 func filterNames(filters []dumpedFilter) []string {

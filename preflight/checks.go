@@ -79,6 +79,7 @@ var chainChecks = []check{
 	{name: "newest listener accepted", needs: portOpen, fix: "the gateway goes on with an older one: mend what the detail says", run: checkAccepted},
 	{name: filterChain, needs: portOpen, fix: applyAgain, run: checkChain},
 	{name: "outer mTLS", needs: portOpen, fix: "the Gateway's tls.mode must be ISTIO_MUTUAL", run: checkMutualTLS},
+	{name: "resumed sessions", needs: filterChain, fix: "callers would be let in after their certificate has expired; " + applyAgain, run: checkExpiry},
 	{name: "outer server name", needs: portOpen, fix: "without tls_inspector the port that was asked for is lost; " + applyAgain, run: checkInspector},
 	{name: dnsCache, needs: filterChain, fix: applyAgain, run: checkCache},
 	{name: "address guard", needs: dnsCache, fix: "allowed names could lead into your own network; " + applyAgain, run: checkGuard},

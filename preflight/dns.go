@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
 	caresv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/network/dns_resolver/cares/v3"
@@ -14,6 +15,10 @@ import (
 
 	"wildcard-egress/bootstrap"
 )
+
+func (f dumpedFilter) isSNI() bool {
+	return f.TypedConfig.is("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig")
+}
 
 // cacheOf returns the DNS cache that both the chain's filter and its cluster
 // have.
@@ -32,7 +37,7 @@ func (g *Gateway) cacheOf(filters []dumpedFilter) (*dfpv3.DnsCacheConfig, error)
 	if !cluster.ClusterType.TypedConfig.is("envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig") {
 		return nil, fmt.Errorf("tcp_proxy goes to cluster %q, which is no dynamic forward proxy", proxy.Cluster)
 	}
-	ofFilter, err := filters[last-1].sniCache()
+	ofFilter, err := filters[max(slices.IndexFunc(filters, dumpedFilter.isSNI), 0)].sniCache()
 	if err != nil {
 		return nil, err
 	}

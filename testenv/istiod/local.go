@@ -65,7 +65,11 @@ func (l Local) edit(m proto.Message) error {
 	switch m := m.(type) {
 	case *modulefilterv3.DynamicModuleNetworkFilter:
 		return editAny(m.FilterConfig, func(config proto.Message) error {
-			fields := config.(*structpb.Struct).Fields
+			settings, ok := config.(*structpb.Struct)
+			if !ok { // the filter that tells how a connection ended
+				return nil
+			}
+			fields := settings.Fields
 			fields["policy_file"] = structpb.NewStringValue(l.PolicyFile)
 			fields["upstream_port"] = structpb.NewNumberValue(float64(l.UpstreamPort))
 			return nil

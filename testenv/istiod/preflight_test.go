@@ -87,13 +87,16 @@ func TestPreflightNamesWhatIsBroken(t *testing.T) {
 		check, detail string
 	}{
 		"without our filter": {breaks: filters(func(f []*listenerv3.Filter) []*listenerv3.Filter {
-			return slices.Delete(f, 1, 2)
+			return slices.Delete(f, 2, 3)
 		}), check: "filter chain", detail: "wildcard_egress is not in it"},
 		"without sni_dynamic_forward_proxy": {breaks: filters(func(f []*listenerv3.Filter) []*listenerv3.Filter {
-			return slices.Delete(f, 2, 3)
+			return slices.Delete(f, 3, 4)
 		}), check: "filter chain", detail: "want sni_dynamic_forward_proxy and tcp_proxy behind"},
+		"without the end of certificates": {breaks: filters(func(f []*listenerv3.Filter) []*listenerv3.Filter {
+			return slices.Delete(f, 1, 2)
+		}), check: "resumed sessions", detail: "until when"},
 		"with ours behind it": {breaks: filters(func(f []*listenerv3.Filter) []*listenerv3.Filter {
-			f[1], f[2] = f[2], f[1]
+			f[2], f[3] = f[3], f[2]
 			return f
 		}), check: "filter chain", detail: "envoy.filters.network.sni_dynamic_forward_proxy runs before"},
 		"two DNS caches": {breaks: func(b *bootstrapv3.Bootstrap) error {

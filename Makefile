@@ -92,6 +92,7 @@ test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and t
 
 manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
 	$(COMMAND) istio examples/policy.yaml --to examples/istio
+	$(COMMAND) istio examples/policy.yaml --data-plane ambient --to examples/ambient
 
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or on a local base where there is no registry
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'

@@ -92,6 +92,9 @@ type renderer struct {
 
 // objects returns all objects in the order of their files.
 func (r *renderer) objects() ([]object, error) {
+	if r.DataPlane == AmbientPlane {
+		return r.ambientObjects()
+	}
 	policyObjects, err := r.policyObjects()
 	if err != nil {
 		return nil, err

@@ -1,6 +1,8 @@
 package istio
 
 import (
+	"slices"
+
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -36,8 +38,8 @@ func (r *renderer) gatewayNetwork() object {
 			{From: apps, Ports: []networkv1.NetworkPolicyPort{tcp(r.Port)}},
 			{Ports: []networkv1.NetworkPolicyPort{tcp(15020), tcp(15021), tcp(15090)}},
 		},
-		append([]networkv1.NetworkPolicyEgressRule{{To: r.reachableAddresses(), Ports: out}, dnsRule(), r.istiodRule()},
-			rulesOf(r.GatewayAllowEgress)...),
+		slices.Concat([]networkv1.NetworkPolicyEgressRule{{To: r.reachableAddresses(), Ports: out}, dnsRule()},
+			r.istiodRules(), rulesOf(r.GatewayAllowEgress)),
 	)
 }
 
@@ -55,9 +57,9 @@ func (r *renderer) appNetwork(namespace string) object {
 		gateway.PodSelector = &metav1.LabelSelector{MatchLabels: r.selector()}
 		rules = []networkv1.NetworkPolicyEgressRule{
 			{To: []networkv1.NetworkPolicyPeer{gateway}, Ports: []networkv1.NetworkPolicyPort{tcp(r.Port)}},
-			dnsRule(), r.istiodRule(),
-			{To: []networkv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}},
+			dnsRule(), {To: []networkv1.NetworkPolicyPeer{{PodSelector: &metav1.LabelSelector{}}}},
 		}
+		rules = slices.Insert(rules, 2, r.istiodRules()...)
 	}
 	return networkPolicy(about, r.appMeta(namespace), metav1.LabelSelector{}, nil, append(rules, rulesOf(r.AllowEgress)...))
 }
@@ -105,13 +107,17 @@ func dnsRule() networkv1.NetworkPolicyEgressRule {
 	}
 }
 
-func (r *renderer) istiodRule() networkv1.NetworkPolicyEgressRule {
+// istiodRules are for pods with an agent of Istio's in them.
+func (r *renderer) istiodRules() []networkv1.NetworkPolicyEgressRule {
+	if r.DataPlane == AmbientPlane {
+		return nil
+	}
 	istiod := namespacePeer(r.IstioNamespace)
 	istiod.PodSelector = &metav1.LabelSelector{MatchLabels: map[string]string{"app": "istiod"}}
-	return networkv1.NetworkPolicyEgressRule{
+	return []networkv1.NetworkPolicyEgressRule{{
 		To:    []networkv1.NetworkPolicyPeer{istiod},
 		Ports: []networkv1.NetworkPolicyPort{tcp(15012)},
-	}
+	}}
 }
 
 func namespacePeer(name string) networkv1.NetworkPolicyPeer {

@@ -21,9 +21,13 @@ type Options struct {
 	Replicas       int32  // at least
 	MaxReplicas    int32
 	Port           uint16 // the gateway's listener
-	PolicyBy       PolicyBy
-	API            API
-	Delivery       Delivery
+	DataPlane      DataPlane
+	// VIP is the address that ztunnel's DNS gives for the policy's hosts, of the
+	// ambient data plane: another for each gateway.
+	VIP      netip.Addr
+	PolicyBy PolicyBy
+	API      API
+	Delivery Delivery
 	// Cover is how wide the hosts are that Istio is told.
 	Cover Cover
 	// Without has the parts that are left out.
@@ -96,6 +100,8 @@ func DefaultOptions() Options {
 		Replicas:       2,
 		MaxReplicas:    10,
 		Port:           8443,
+		DataPlane:      SidecarPlane,
+		VIP:            netip.MustParseAddr("240.250.88.1"),
 		Cover:          CoverHost,
 		PolicyBy:       ByConfigMap,
 		API:            IstioAPI,

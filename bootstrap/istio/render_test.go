@@ -5,6 +5,7 @@ import (
 	"flag"
 	"io/fs"
 	"maps"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -64,6 +65,10 @@ var variants = map[string]func(*istio.Options){
 	"gateway_api":    func(o *istio.Options) { o.API = istio.GatewayAPI },
 	"mount":          func(o *istio.Options) { o.Delivery = istio.ByMount },
 	"no_envoyfilter": func(o *istio.Options) { o.NoEnvoyFilter = true },
+	"ambient": func(o *istio.Options) {
+		ambient(o)
+		o.StrictNetwork, o.IPv6, o.VIP = true, true, netip.MustParseAddr("240.250.7.7")
+	},
 	"strict": func(o *istio.Options) {
 		o.StrictNetwork = true
 		o.AllowEgress = []istio.Destination{destination("monitoring:4317"), destination("[fd00::/8]:53/udp"), destination("10.20.0.0/16")}
@@ -90,12 +95,16 @@ func TestRenderedFilesEqualTheGoldenFiles(t *testing.T) {
 	}
 	compareFolder(t, filepath.Join(examples, "istio"), render(t, string(example), nil).Files)
 
+	compareFolder(t, filepath.Join(examples, "ambient"), render(t, string(example), ambient).Files)
+
 	plain := render(t, richPolicy, nil).Files
 	compareFolder(t, filepath.Join("testdata", "rich"), without(plain, render(t, string(example), nil).Files))
 	for name, with := range variants {
 		compareFolder(t, filepath.Join("testdata", name), without(render(t, richPolicy, with).Files, plain))
 	}
 }
+
+func ambient(o *istio.Options) { o.DataPlane = istio.AmbientPlane }
 
 func without(files, known []istio.File) []istio.File {
 	return slices.DeleteFunc(slices.Clone(files), func(f istio.File) bool {

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	meshv1alpha1 "istio.io/api/mesh/v1alpha1"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
+	securityv1beta1 "istio.io/api/security/v1beta1"
 	telemetryv1alpha1 "istio.io/api/telemetry/v1alpha1"
 	appsv1 "k8s.io/api/apps/v1"
 	autoscalingv2 "k8s.io/api/autoscaling/v2"
@@ -50,6 +51,7 @@ var kinds = map[string]func() any{
 	"networking.istio.io/v1/VirtualService":    func() any { return &networkingv1alpha3.VirtualService{} },
 	"networking.istio.io/v1/Sidecar":           func() any { return &networkingv1alpha3.Sidecar{} },
 	"networking.istio.io/v1alpha3/EnvoyFilter": func() any { return &networkingv1alpha3.EnvoyFilter{} },
+	"security.istio.io/v1/PeerAuthentication":  func() any { return &securityv1beta1.PeerAuthentication{} },
 	"telemetry.istio.io/v1/Telemetry":          func() any { return &telemetryv1alpha1.Telemetry{} },
 }
 
@@ -122,7 +124,9 @@ func TestEveryObjectIsReadStrictly(t *testing.T) {
 						wantEnvoyConfig(t, p)
 					}
 				case *appsv1.Deployment:
-					wantProxyConfig(t, v.Spec.Template.Annotations["proxy.istio.io/config"])
+					if text, ok := v.Spec.Template.Annotations["proxy.istio.io/config"]; ok {
+						wantProxyConfig(t, text)
+					}
 				case *corev1.ConfigMap:
 					wantOverride(t, v)
 				}
@@ -186,6 +190,10 @@ func wantProxyConfig(t *testing.T, text string) {
 func wantOverride(t *testing.T, v *corev1.ConfigMap) {
 	t.Helper()
 	text, ok := v.Data["custom_bootstrap.json"]
+	if whole, ok := v.Data["envoy.yaml"]; ok {
+		wantLoopback(t, whole)
+		return
+	}
 	if !ok {
 		if got := v.Data["policy.yaml"]; got != richPolicy+"...\n" {
 			t.Errorf("ConfigMap %s: the policy is %q, want the file's bytes and the end mark", v.Name, got)

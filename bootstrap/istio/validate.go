@@ -45,7 +45,7 @@ func (o Options) Validate() error {
 	if o.PolicyEditors == "" || strings.ContainsAny(o.PolicyEditors, "\r\n") {
 		fault("policy-editors", o.PolicyEditors, "want the name of a group")
 	}
-	return errors.Join(append(faults, append(o.choiceFaults(), o.Network.Validate())...)...)
+	return errors.Join(append(faults, append(append(o.choiceFaults(), o.ambientFaults()...), o.Network.Validate())...)...)
 }
 
 // choiceFaults are the mistakes in numbers and in what does not go together.

@@ -64,6 +64,9 @@ func (f *istioFlags) add(c *cobra.Command) {
 		"put the listener into the gateway's bootstrap; AuthorizationPolicy and Telemetry do not reach it there")
 	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")
 	flags.Int32Var(&f.MaxReplicas, "max-replicas", f.MaxReplicas, "and `N` at most")
+	flags.StringVar((*string)(&f.DataPlane), "data-plane", string(f.DataPlane),
+		"what carries connections to the gateway, `sidecar|ambient`; ambient: a plain Envoy behind ztunnel (make image FLAVOR=plain)")
+	flags.TextVar(&f.VIP, "vip", f.VIP, "with --data-plane ambient, the `ADDRESS` that the policy's hosts get; another for each gateway")
 	flags.Uint16Var(&f.Port, "port", f.Port, "the gateway listens on port `N`; its Service has the policy's ports")
 	flags.StringVar((*string)(&f.Cover), "cover", string(f.Cover),
 		"tell Istio of each host, or all below its domain or its last label, `host|domain|top-level`: fewer filter chains in the sidecars")

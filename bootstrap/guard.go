@@ -165,7 +165,7 @@ func (g Guard) matcher() *matcherv3.AddressMatcher {
 	for _, p := range g.Denied() {
 		m.Ranges = append(m.Ranges, &xdscorev3.CidrRange{
 			AddressPrefix: p.Addr().String(),
-			PrefixLen:     wrapperspb.UInt32(uint32(p.Bits())), //nolint:gosec // 0 to 128: PrivateRanges are valid
+			PrefixLen:     wrapperspb.UInt32(uint32(p.Bits())),
 		})
 	}
 	return m

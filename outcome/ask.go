@@ -98,7 +98,7 @@ func (a *Asker) passes(addr netip.Addr) bool {
 // dial goes to the servers that were given, in turn, or to that of the system
 // which package net chose.
 func (a *Asker) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	if n := uint32(len(a.config.Resolvers)); n > 0 { //nolint:gosec // a handful
+	if n := uint32(len(a.config.Resolvers)); n > 0 {
 		address = a.config.Resolvers[a.turn.Add(1)%n].String()
 	}
 	var d net.Dialer

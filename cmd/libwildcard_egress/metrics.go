@@ -95,14 +95,14 @@ func (s *shared) gauges() []uint64 {
 		seen[f.use.Lineage] = true
 		status := f.use.Lineage.Status()
 		values[gaugeVersion] = (values[gaugeVersion] + status.Version) % (1 << versionBits)
-		values[gaugeRules] += uint64(status.Rules)       //nolint:gosec // a length
-		values[gaugeHosts] += uint64(status.Hosts)       //nolint:gosec // a length
-		values[gaugeDenyRules] += uint64(status.Denying) //nolint:gosec // a length
+		values[gaugeRules] += uint64(status.Rules)
+		values[gaugeHosts] += uint64(status.Hosts)
+		values[gaugeDenyRules] += uint64(status.Denying)
 		if status.Problem != nil {
 			values[gaugeStale] = 1
 		}
 		if status.Version != 0 {
-			values[gaugeLoadedAt] = max(values[gaugeLoadedAt], uint64(status.LoadedAt.Unix())) //nolint:gosec // after 1970
+			values[gaugeLoadedAt] = max(values[gaugeLoadedAt], uint64(status.LoadedAt.Unix()))
 		}
 	}
 	return values

@@ -72,7 +72,7 @@ func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 		},
 		"port": func(n *yaml.Node, path strictyaml.Path) {
 			if port, ok := r.Integer(n, path, 1, 65535); ok {
-				c.Request.Port = uint16(port) //nolint:gosec // 1 to 65535
+				c.Request.Port = uint16(port)
 			}
 		},
 		"want": func(n *yaml.Node, path strictyaml.Path) {

@@ -99,10 +99,10 @@ func (p *parser) ports(n *yaml.Node, path strictyaml.Path) (ports []uint16) {
 		if !ok {
 			return
 		}
-		if slices.Contains(ports, uint16(port)) { //nolint:gosec // 1 to 65535
+		if slices.Contains(ports, uint16(port)) {
 			p.Add(n, path, "%d: given twice; remove one", port)
 		}
-		ports = append(ports, uint16(port)) //nolint:gosec // 1 to 65535
+		ports = append(ports, uint16(port))
 	})
 	return ports
 }

@@ -64,7 +64,7 @@ func TestConnectionsOfACallerAreLimited(t *testing.T) {
 				want := func(who client.Outer, wanted error) client.Conn {
 					t.Helper()
 					conn, err := holding(t, env, who, "en.wikipedia.org")
-					if err != wanted {
+					if !errors.Is(err, wanted) {
 						t.Fatalf("got %v, want %v", err, wanted)
 					}
 					return conn
@@ -111,11 +111,11 @@ func TestLimitsAreExactAcrossWorkers(t *testing.T) {
 	one, other := callers(env, true)
 	var allowed atomic.Int64
 	failIfAny(t, "connections failed", inParallel(2*limit, 16, func(int) error {
-		switch _, err := holding(t, env, one, "en.wikipedia.org"); err {
-		case nil:
+		switch _, err := holding(t, env, one, "en.wikipedia.org"); {
+		case err == nil:
 			allowed.Add(1)
 			return nil
-		case errTooMany:
+		case errors.Is(err, errTooMany):
 			return nil
 		default:
 			return err
@@ -135,11 +135,11 @@ func TestLimitsAreExactAcrossWorkers(t *testing.T) {
 	allowed.Store(0)
 	failIfAny(t, "connections failed", inParallel(8, 8, func(int) error {
 		for time.Since(begin) < 3*time.Second {
-			switch conn, err := holding(t, env, other, "en.wikipedia.org"); err {
-			case nil:
+			switch conn, err := holding(t, env, other, "en.wikipedia.org"); {
+			case err == nil:
 				allowed.Add(1)
 				conn.Close()
-			case errTooMany:
+			case errors.Is(err, errTooMany):
 				conn.Close()
 			default:
 				return err
@@ -164,7 +164,7 @@ func TestNewNamesOfACallerAreLimited(t *testing.T) {
 		want := func(who client.Outer, name string, wanted error) client.Conn {
 			t.Helper()
 			conn, err := holding(t, env, who, name+".wikipedia.org")
-			if err != wanted {
+			if !errors.Is(err, wanted) {
 				t.Fatalf("%s, plain %v: got %v, want %v", name, plain, err, wanted)
 			}
 			return conn
@@ -201,7 +201,7 @@ func TestLimitsOfARule(t *testing.T) {
 		want error
 	}{{one, "en", nil}, {other, "en", nil}, {one, "en", errTooMany}, {other, "en", errTooMany}, {one, "de", nil}} {
 		conn, err := holding(t, env, c.who, c.name+".wikipedia.org")
-		if err != c.want {
+		if !errors.Is(err, c.want) {
 			t.Fatalf("%s: got %v, want %v", c.name, err, c.want)
 		}
 		if err != nil {

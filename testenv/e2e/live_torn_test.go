@@ -78,7 +78,7 @@ func places(t *testing.T, dir string) map[string]*place {
 // turn gives a volume new content as the kubelet does.
 func turn(t *testing.T, volume, content string) {
 	t.Helper()
-	fresh, err := os.MkdirTemp(volume, "..")
+	fresh, err := os.MkdirTemp(volume, "..") //nolint:usetesting // in the volume
 	do(t, err, os.WriteFile(filepath.Join(fresh, "policy.yaml"), []byte(content), 0o600),
 		os.Symlink(filepath.Base(fresh), filepath.Join(volume, "..data_tmp")),
 		os.Rename(filepath.Join(volume, "..data_tmp"), filepath.Join(volume, "..data")))
@@ -100,7 +100,7 @@ mount --bind host/policy.yaml single/policy.yaml
 mount -t tmpfs -o size=16k small disk
 cp direct/policy.yaml disk/policy.yaml
 exec %q "$@"' sh "$@"
-`, user, dir, binary), 0o700)) //nolint:gosec // a program
+`, user, dir, binary), 0o700))
 	return program
 }
 
@@ -179,6 +179,7 @@ func TestNoPartOfAPolicyIsEverInForce(t *testing.T) {
 
 // probe asks for what is denied until done is closed.
 func probe(t *testing.T, env *testenv.Env, outer string, done <-chan struct{}) {
+	t.Helper()
 	for tick := time.NewTicker(50 * time.Millisecond); ; {
 		select {
 		case <-done:
@@ -196,6 +197,7 @@ func probe(t *testing.T, env *testenv.Env, outer string, done <-chan struct{}) {
 
 // tear leaves a part of a policy in every way that a place has.
 func tear(t *testing.T, name string, p *place) {
+	t.Helper()
 	pause := func(d time.Duration) { <-time.After(d) } // what a writer does is what is tried
 	switch name {
 	case "a ConfigMap":

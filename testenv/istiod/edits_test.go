@@ -78,7 +78,7 @@ func (m *mesh) startSidecar(t *testing.T, ports ...int) *sidecar {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.Stop() })
+	t.Cleanup(func() { _ = s.Stop() })
 	s.updates = 1
 	return s
 }
@@ -138,7 +138,7 @@ func (s *sidecar) update(t *testing.T, m *mesh) {
 	} {
 		poll.Want(t, func() error {
 			if v, err := s.Stat(name); err != nil || !want(v) {
-				return fmt.Errorf("%s: %d, %v", name, v, err)
+				return fmt.Errorf("%s: %d, %v", name, v, err) //nolint:errorlint // it may be nil
 			}
 			return nil
 		})

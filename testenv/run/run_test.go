@@ -138,6 +138,7 @@ func TestRunFollowsEditsOfThePolicyUntilItIsInterrupted(t *testing.T) {
 
 // askByCurl does what the invitation says, until a site answers.
 func askByCurl(t *testing.T, text, name string) {
+	t.Helper()
 	command := regexp.MustCompile(`(?m)^  (curl .* https://` + name + `/)$`).FindStringSubmatch(text)[1]
 	if err := poll.For(time.Minute, func() error {
 		out, err := exec.Command("sh", "-c", command).CombinedOutput()

@@ -63,7 +63,7 @@ func (g *Gateway) checkFilters(filters []dumpedFilter) error {
 	rest := filters[at+1:]
 	// The outcome filter lets through what has an address, and dials nothing. A
 	// gateway that was rendered before there was one does without.
-	if len(rest) == 3 && g.filterNameOf(rest[1]) == outcome.FilterName {
+	if len(rest) == 3 && g.isOutcome(rest[1]) {
 		rest = []dumpedFilter{rest[0], rest[2]}
 	}
 	if len(rest) != 2 || !rest[0].TypedConfig.is("envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig") ||
@@ -95,15 +95,20 @@ func tellsExpiry(f dumpedFilter) bool {
 		})
 }
 
-// isOurs says whether f decides; the module's other filter tells what became of it.
+// isOurs says whether f decides.
 func (g *Gateway) isOurs(f dumpedFilter) bool {
-	name := g.filterNameOf(f)
-	return name != "" && name != outcome.FilterName
+	name, ok := g.filterNameOf(f)
+	return ok && name != outcome.FilterName
 }
 
-// filterNameOf is the filter_name of a filter of our module, also by ECDS; empty
-// of another one.
-func (g *Gateway) filterNameOf(f dumpedFilter) string {
+// isOutcome says whether f tells what became of a connection.
+func (g *Gateway) isOutcome(f dumpedFilter) bool {
+	name, _ := g.filterNameOf(f)
+	return name == outcome.FilterName
+}
+
+// filterNameOf is the filter_name of a filter of our module, also by ECDS.
+func (g *Gateway) filterNameOf(f dumpedFilter) (name string, ok bool) {
 	config := f.TypedConfig
 	if len(f.ConfigDiscovery) > 0 {
 		config = g.extensions[f.Name]
@@ -111,9 +116,9 @@ func (g *Gateway) filterNameOf(f dumpedFilter) string {
 	var module modulefilterv3.DynamicModuleNetworkFilter
 	if !config.is("envoy.extensions.filters.network.dynamic_modules.v3.DynamicModuleNetworkFilter") ||
 		config.into(&module) != nil || module.GetDynamicModuleConfig().GetName() != bootstrap.ModuleName {
-		return ""
+		return "", false
 	}
-	return module.FilterName
+	return module.FilterName, true
 }
 
 func filterNames(filters []dumpedFilter) []string {

@@ -124,3 +124,22 @@ func TestGatewayThatRequiresAPolicyDoesNotStartWithoutOne(t *testing.T) {
 		openStreams(t, env, 1, "live.example.net")
 	})
 }
+
+// A torn or mistaken edit is seen by what it takes away.
+func TestWhatAnEditChangesIsSaid(t *testing.T) {
+	deny := "- {name: no-uploads, action: deny, hosts: [upload.example.net]}\n"
+	env, _ := startEcho(t, testenv.Options{Policy: policyOf(live, deny), WithoutSidecar: true})
+	wantStats(t, env, map[string]int64{"wildcard_egress.policy_deny_rules": 1, "wildcard_egress.policy_hosts": 2,
+		"wildcard_egress.policy_hosts_added": 0})
+	edit(t, env, policyOf(live, rule("more", "more.example.net", "keep")))
+	wantStats(t, env, map[string]int64{"wildcard_egress.policy_deny_rules": 0, "wildcard_egress.policy_hosts": 2,
+		"wildcard_egress.policy_hosts_added": 1, "wildcard_egress.policy_hosts_removed": 1,
+		"wildcard_egress.policy_rules_added": 1, "wildcard_egress.policy_rules_removed": 1, "wildcard_egress.policy_rules_modified": 0})
+	log := env.Gateway.LogTail(64 << 10)
+	for _, want := range []string{`rules_removed="1: no-uploads"`, `hosts_removed="1: deny upload.example.net"`,
+		"opens much, which may be a mistake: no rule denies any more; there were 1 that did"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not say %q", want)
+		}
+	}
+}

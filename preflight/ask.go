@@ -1,13 +1,11 @@
 package preflight
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
-	"os/exec"
 	"strings"
 	"time"
 )
@@ -52,31 +50,15 @@ func Admin(ctx context.Context, address string) (Ask, error) {
 	}, nil
 }
 
-// Pod asks through Istio's agent in the proxy of a pod, [NAMESPACE/]POD, by
-// kubectl, as istioctl does.
-func Pod(ctx context.Context, name string) (Ask, error) {
-	namespace, pod, found := strings.Cut(name, "/")
-	if !found {
-		namespace, pod = "", name
-	}
-	if pod == "" || strings.HasPrefix(pod, "-") || strings.HasPrefix(namespace, "-") || strings.ContainsAny(pod, "/ ") {
-		return nil, fmt.Errorf("--kubectl %q: want NAMESPACE/POD", name)
-	}
+// Pod asks through Istio's agent in the proxy of a pod, as istioctl does.
+// Without a namespace it is kubectl's own.
+func Pod(kubectl Kubectl, namespace, pod string) Ask {
 	args := []string{"exec", pod, "-c", "istio-proxy"}
 	if namespace != "" {
 		args = append(args, "-n", namespace)
 	}
 	args = append(args, "--", "pilot-agent", "request", "GET")
 	return func(path string) ([]byte, error) {
-		ctx, cancel := context.WithTimeout(ctx, askTimeout)
-		defer cancel()
-		cmd := exec.CommandContext(ctx, "kubectl", append(args[:len(args):len(args)], strings.TrimPrefix(path, "/"))...) //nolint:gosec // the pod that we were told, and begins with no dash
-		var problems bytes.Buffer
-		cmd.Stderr = &problems
-		out, err := cmd.Output()
-		if err != nil {
-			return nil, fmt.Errorf("kubectl exec %s: %w: %s", name, err, bytes.TrimSpace(problems.Bytes()))
-		}
-		return out, nil
-	}, nil
+		return kubectl(append(args[:len(args):len(args)], strings.TrimPrefix(path, "/"))...)
+	}
 }

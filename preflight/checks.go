@@ -12,6 +12,7 @@ import (
 
 // Finding is the answer to one check.
 type Finding struct {
+	Pod    string `json:"pod,omitempty"` // of a Deployment
 	Check  string `json:"check"`
 	Status string `json:"status"`
 	Detail string `json:"detail"`
@@ -46,9 +47,9 @@ func (g *Gateway) run(checks []check) []Finding {
 		f := Finding{Check: c.name, Status: Unknown, Detail: "needs: " + c.needs}
 		if !failed[c.needs] {
 			detail, err := c.run(g)
-			f.Status, f.Detail = OK, detail
+			f.Status, f.Detail = OK, printable(detail)
 			if err != nil {
-				f.Status, f.Detail, f.Fix = Fail, err.Error(), c.fix
+				f.Status, f.Detail, f.Fix = Fail, printable(err.Error()), c.fix
 			}
 		}
 		failed[c.name] = f.Status != OK

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -18,6 +19,7 @@ import (
 type preflightFlags struct {
 	policy     policyFile
 	admin, pod string
+	mesh       string
 	port       uint16
 	guardAllow []netip.Prefix
 	output     outputFlag
@@ -26,7 +28,7 @@ type preflightFlags struct {
 func newPreflightCommand() *cobra.Command {
 	f := &preflightFlags{}
 	c := &cobra.Command{
-		Use:   "preflight [--admin HOST:PORT | --kubectl [NAMESPACE/]POD] [POLICY]",
+		Use:   "preflight [--admin HOST:PORT | --kubectl TARGET] [POLICY]",
 		Short: "Ask a running gateway whether it does what it should",
 		Long: `Ask a running gateway whether its configuration is whole and its policy in
 force. An open port proves nothing, and Envoy's config_dump shows a refused
@@ -34,16 +36,20 @@ configuration too, so this asks the module itself. Each finding that is not as i
 should be comes with what to do.
 
 It reads Envoy's admin interface: at --admin, or with --kubectl through the agent
-in an Istio pod, which takes the permission to exec there.
+in an Istio pod, which takes the permission to exec there. With
+NAMESPACE/deploy/NAME it asks all pods, and looks at what is around them: what
+NetworkPolicies cut (DNS first), EnvoyFilters and Sidecars of others, exportTo,
+ambient namespaces, and hosts that others list too. It never writes.
 
 The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 		Example: `  wildcard-egress preflight policy.yaml
-  wildcard-egress preflight --kubectl wildcard-egress/wildcard-egress-5d9c policy.yaml`,
+  wildcard-egress preflight --kubectl wildcard-egress/deploy/wildcard-egress policy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	c.Flags().SortFlags = false
 	c.Flags().StringVar(&f.admin, "admin", defaultAdmin, "Envoy's admin interface, `HOST:PORT` or a URL")
-	c.Flags().StringVar(&f.pod, "kubectl", "", "ask in a pod instead, `[NAMESPACE/]POD`")
+	c.Flags().StringVar(&f.pod, "kubectl", "", "ask in a pod instead, or in all of a Deployment and around it, `TARGET`: [NAMESPACE/]POD or NAMESPACE/deploy/NAME")
+	c.Flags().StringVar(&f.mesh, "istio-namespace", "istio-system", "istiod's `NAMESPACE`")
 	f.policy.add(c, "[POLICY]")
 	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
 	c.Flags().Var(prefixesFlag{&f.guardAllow}, "guard-allow", "a range that the gateway was rendered to let through, `CIDR`; may be repeated")
@@ -59,13 +65,10 @@ func (f *preflightFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	ask, err := f.ask(cmd.Context())
+	findings, err := f.findings(cmd.Context(), want)
 	if err != nil {
 		return err
 	}
-	gateway := preflight.Read(ask, f.port)
-	gateway.GuardAllow = f.guardAllow
-	findings := preflight.Inspect(gateway, want)
 	if err := f.output.print(cmd.OutOrStdout(), findings, func(w io.Writer) { printFindings(w, findings) }); err != nil {
 		return err
 	}
@@ -93,17 +96,53 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 	return livepolicy.Version(text), nil
 }
 
-func (f *preflightFlags) ask(ctx context.Context) (preflight.Ask, error) {
-	if f.pod != "" {
-		return preflight.Pod(ctx, f.pod)
+// findings are those of one gateway, or of all pods of a Deployment and of the
+// cluster around them.
+func (f *preflightFlags) findings(ctx context.Context, want uint64) ([]preflight.Finding, error) {
+	inspect := func(ask preflight.Ask) []preflight.Finding {
+		gateway := preflight.Read(ask, f.port)
+		gateway.GuardAllow = f.guardAllow
+		return preflight.Inspect(gateway, want)
 	}
-	return preflight.Admin(ctx, f.admin)
+	if f.pod == "" {
+		ask, err := preflight.Admin(ctx, f.admin)
+		if err != nil {
+			return nil, err
+		}
+		return inspect(ask), nil
+	}
+	target, err := preflight.ParseTarget(f.pod)
+	if err != nil {
+		return nil, err
+	}
+	kubectl := preflight.NewKubectl(ctx)
+	if target.Deployment == "" {
+		return inspect(preflight.Pod(kubectl, target.Namespace, target.Pod)), nil
+	}
+	pods, selector, err := target.Pods(kubectl)
+	if err != nil {
+		return []preflight.Finding{preflight.Unreachable(err)}, nil
+	}
+	var all []preflight.Finding
+	for _, pod := range pods {
+		for _, finding := range inspect(preflight.Pod(kubectl, target.Namespace, pod)) {
+			finding.Pod = pod
+			all = append(all, finding)
+		}
+	}
+	cluster := preflight.ReadCluster(kubectl, target.Namespace, f.mesh, selector, f.port)
+	return append(all, preflight.InspectCluster(cluster)...), nil
 }
 
 func printFindings(w io.Writer, findings []preflight.Finding) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	failed := 0
+	failed, pod := 0, ""
 	for _, f := range findings {
+		if f.Pod != pod {
+			table.Flush()
+			fmt.Fprintf(w, "%s%s:\n", map[bool]string{true: "\n"}[pod != ""], cmp.Or(f.Pod, "the cluster around them"))
+			pod = f.Pod
+		}
 		fmt.Fprintf(table, "%s\t%s\t%s\n", f.Status, f.Check, f.Detail)
 		if f.Status != preflight.OK {
 			failed++
@@ -112,7 +151,7 @@ func printFindings(w io.Writer, findings []preflight.Finding) {
 	table.Flush()
 	for _, f := range findings {
 		if f.Status == preflight.Fail {
-			fmt.Fprintf(w, "\n%s: %s\n", f.Check, f.Fix)
+			fmt.Fprintf(w, "\n%s%s: %s\n", map[bool]string{true: f.Pod + ", "}[f.Pod != ""], f.Check, f.Fix)
 		}
 	}
 	if failed > 0 {

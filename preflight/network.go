@@ -1,0 +1,86 @@
+package preflight
+
+import (
+	"fmt"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	networkv1 "k8s.io/api/networking/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+)
+
+// place is where pods must get to.
+type place struct {
+	name      string
+	namespace string
+	pods      map[string]string // their labels
+	protocol  corev1.Protocol
+	port      int32
+}
+
+// checkNetworkPolicies asks whether pods of the applications, and the gateway's
+// own, still get to what they can not do without: DNS first.
+func checkNetworkPolicies(c *Cluster) (string, error) {
+	dns := place{"DNS (kube-system, k8s-app=kube-dns, UDP 53)", "kube-system", map[string]string{"k8s-app": "kube-dns"}, corev1.ProtocolUDP, 53}
+	istiod := place{"istiod (port 15012)", c.mesh, map[string]string{"app": "istiod"}, corev1.ProtocolTCP, 15012}
+	gateway := place{fmt.Sprintf("the gateway (port %d)", c.port), c.namespace, c.selector, corev1.ProtocolTCP, int32(c.port)} //nolint:gosec // a port
+	var found []string
+	look := func(namespace string, pods map[string]string, places ...place) {
+		for _, p := range places {
+			if c.cut(namespace, pods, p) {
+				found = append(found, fmt.Sprintf("pods of %s do not get to %s", namespace, p.name))
+			}
+		}
+	}
+	for _, n := range c.applications() {
+		look(n, nil, dns, istiod, gateway)
+	}
+	look(c.namespace, c.selector, dns, istiod)
+	return "DNS, istiod and the gateway can be reached", some(found)
+}
+
+// cut says whether the policies that hold for pods with these labels leave a
+// place out. Policies for some pods of a namespace are not looked at when the
+// labels are not known.
+func (c *Cluster) cut(namespace string, pods map[string]string, to place) bool {
+	restricted := false
+	for _, p := range c.policies {
+		if p.Namespace != namespace || !slices.Contains(p.Spec.PolicyTypes, networkv1.PolicyTypeEgress) || !matches(&p.Spec.PodSelector, pods) {
+			continue
+		}
+		restricted = true
+		for _, rule := range p.Spec.Egress {
+			if c.allows(rule, namespace, to) {
+				return false
+			}
+		}
+	}
+	return restricted
+}
+
+func (c *Cluster) allows(rule networkv1.NetworkPolicyEgressRule, from string, to place) bool {
+	port := len(rule.Ports) == 0 || slices.ContainsFunc(rule.Ports, func(p networkv1.NetworkPolicyPort) bool {
+		protocol := corev1.ProtocolTCP
+		if p.Protocol != nil {
+			protocol = *p.Protocol
+		}
+		return protocol == to.protocol && (p.Port == nil || p.Port.IntVal == to.port || p.EndPort != nil && p.Port.IntVal <= to.port && to.port <= *p.EndPort)
+	})
+	return port && (len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(peer networkv1.NetworkPolicyPeer) bool {
+		switch {
+		case peer.IPBlock != nil: // pods are told by their labels; all addresses have them, too
+			return peer.IPBlock.CIDR == "0.0.0.0/0" && len(peer.IPBlock.Except) == 0
+		case peer.NamespaceSelector == nil && from != to.namespace:
+			return false
+		case peer.NamespaceSelector != nil && !matches(peer.NamespaceSelector, c.namespaces[to.namespace].Labels):
+			return false
+		}
+		return peer.PodSelector == nil || matches(peer.PodSelector, to.pods)
+	}))
+}
+
+func matches(selector *metav1.LabelSelector, of map[string]string) bool {
+	s, err := metav1.LabelSelectorAsSelector(selector)
+	return err == nil && s.Matches(labels.Set(of))
+}

@@ -1,0 +1,28 @@
+package preflight
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxDetail bounds what is shown of a finding.
+const maxDetail = 2000
+
+// printable escapes what could change a terminal, and cuts what is long: what a
+// cluster and a proxy say is written by others.
+func printable(text string) string {
+	if len(text) > maxDetail {
+		text = text[:maxDetail] + " …"
+	}
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(text, "\uFFFD") {
+		if unicode.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRuneToASCII(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
+	}
+	return b.String()
+}

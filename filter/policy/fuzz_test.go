@@ -57,7 +57,11 @@ func FuzzDecide(f *testing.F) {
 	f.Add(uint64(2), "b.a.example.com", "", uint16(0), "*.example.com")
 	f.Fuzz(func(t *testing.T, seed uint64, wire, caller string, port uint16, host string) {
 		random := reference.Random(rand.New(rand.NewPCG(seed, 0)))
-		if p, err := document.ParsePattern(host); err == nil {
+		parse := document.ParsePattern
+		if random.Rules[0].Action == "deny" {
+			parse = document.ParseDenyPattern
+		}
+		if p, err := parse(host); err == nil {
 			hosts := &random.Rules[0].Hosts
 			if !slices.Contains(*hosts, p.String()) {
 				*hosts = append(*hosts, p.String())

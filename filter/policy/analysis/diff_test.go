@@ -184,41 +184,46 @@ func TestCompareTellsSettings(t *testing.T) {
 func TestCompareFindsEveryChange(t *testing.T) {
 	differing := 0
 	for seed := range uint64(40) {
-		random := rand.New(rand.NewPCG(seed, 7))
-		before := reference.Random(random)
-		after := mutated(random, before)
-		old, changed := reference.Parse(t, before.Text(t)), reference.Parse(t, after.Text(t))
-		got := analysis.Compare(old, changed, analysis.Options{})
-		if got.Undecided != nil {
-			t.Errorf("seed %d: incomplete for %v", seed, got.Undecided)
-		}
-		p, q := policy.Compile(old), policy.Compile(changed)
-		for _, c := range got.Changes {
-			if c.Old != p.Decide(c.Example) || c.New != q.Decide(c.Example) || !differs(c.Old, c.New) {
-				t.Fatalf("seed %d: %+v is no change", seed, c)
-			}
-		}
-		for r := range reference.Requests {
-			a, b := p.Decide(r), q.Decide(r)
-			if !differs(a, b) {
-				continue
-			}
-			for _, host := range narrowest(r.ServerName, before, after) {
-				about := isAbout(r, host, before, after)
-				if !slices.ContainsFunc(got.Changes, func(c analysis.Change) bool {
-					return about(c) && c.Old.Action == a.Action && c.New.Action == b.Action
-				}) {
-					t.Fatalf("seed %d: %+v under %q: %+v, then %+v; changes:\n%s", seed, r, host, a, b, strings.Join(lines(got), "\n"))
-				}
-			}
-			if a.Action != b.Action {
-				differing++
-			}
-		}
+		differing += compareRandom(t, seed)
 	}
 	if differing < 500 {
 		t.Errorf("only %d requests were decided differently: too few to tell", differing)
 	}
+}
+
+// compareRandom compares two random policies, and returns how many requests they
+// decide differently.
+func compareRandom(t *testing.T, seed uint64) (differing int) {
+	random := rand.New(rand.NewPCG(seed, 7))
+	before := reference.Random(random)
+	after := mutated(random, before)
+	old, changed := reference.Parse(t, before.Text(t)), reference.Parse(t, after.Text(t))
+	got := analysis.Compare(old, changed, analysis.Options{})
+	if got.Undecided != nil {
+		t.Errorf("seed %d: undecided: %v", seed, got.Undecided)
+	}
+	p, q := policy.Compile(old), policy.Compile(changed)
+	for _, c := range got.Changes {
+		if c.Old != p.Decide(c.Example) || c.New != q.Decide(c.Example) || !differs(c.Old, c.New) {
+			t.Fatalf("seed %d: %+v is no change", seed, c)
+		}
+	}
+	for r := range reference.Requests {
+		a, b := p.Decide(r), q.Decide(r)
+		if !differs(a, b) {
+			continue
+		}
+		differing++
+		for _, host := range narrowest(r.ServerName, before, after) {
+			about := isAbout(r, host)
+			if !slices.ContainsFunc(got.Changes, func(c analysis.Change) bool {
+				return about(c) && c.Old.Action == a.Action && c.New.Action == b.Action
+			}) {
+				t.Fatalf("seed %d: %+v under %q: %+v, then %+v; changes:\n%s", seed, r, host, a, b, strings.Join(lines(got), "\n"))
+			}
+		}
+	}
+	return differing
 }
 
 // differs says what counts as a change of a decision.
@@ -244,10 +249,10 @@ func mutated(random *rand.Rand, f reference.File) reference.File {
 
 // isAbout returns whether a change is about r: decided in the same way, of a
 // host that matches r and of a principal and a port of the same kind.
-func isAbout(r policy.Request, host string, files ...reference.File) func(analysis.Change) bool {
+func isAbout(r policy.Request, host string) func(analysis.Change) bool {
 	return func(c analysis.Change) bool {
 		about := host == "" && c.Host == "other" || slices.Contains(strings.Split(c.Host, " and "), host)
-		return about && isPort(r.Port, c.Port, files) && isPrincipal(r.Principal, c.Principal, files)
+		return about && isPort(r.Port, c.Port) && isPrincipal(r.Principal, c.Principal)
 	}
 }
 
@@ -295,7 +300,7 @@ func hostMatches(host, name string) bool {
 	return reference.Specificity(reference.Rule{Hosts: []string{host}}, name) >= 0
 }
 
-func isPort(port uint16, label string, files []reference.File) bool {
+func isPort(port uint16, label string) bool {
 	switch {
 	case port == 0 || label == "unknown":
 		return port == 0 && label == "unknown"
@@ -305,7 +310,7 @@ func isPort(port uint16, label string, files []reference.File) bool {
 	return true // of a port that no rule of the name lists
 }
 
-func isPrincipal(principal, label string, files []reference.File) bool {
+func isPrincipal(principal, label string) bool {
 	switch {
 	case label == "any" || label == "other":
 		return true // which the hosts tell

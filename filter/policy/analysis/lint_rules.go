@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -69,9 +70,29 @@ func (l *linter) outranks(other int, wider document.Pattern, rule int, host docu
 		return false
 	case o.Action != r.Action:
 		return true
+	case o.Action == policy.Allow && l.comesBetween(other, wider, rule, host):
+		return false
 	}
 	mutual := o.Mode == r.Mode && portsCover(r.Ports, o.Ports) && l.principalsCover(r.Principals, o.Principals) && l.containment.hosts(host, wider)
 	return !mutual || other < rule
+}
+
+// comesBetween reports whether some allow rule would decide in place of rule other
+// if it were not for the narrower host of rule, and with another outcome.
+func (l *linter) comesBetween(other int, wider document.Pattern, rule int, host document.Pattern) bool {
+	beats := func(a *document.Rule, x document.Pattern, b *document.Rule, y document.Pattern) bool {
+		return cmp.Or(cmp.Compare(y.Specificity(), x.Specificity()), cmp.Compare(a.Name, b.Name)) < 0
+	}
+	o, r := &l.document.Rules[other], &l.document.Rules[rule]
+	for _, pattern := range l.around(host) {
+		for _, third := range l.index.rules[pattern.String()] {
+			t := &l.document.Rules[third]
+			if t.Action == policy.Allow && (t.Ports[0] != r.Ports[0] || t.OnRevoke != r.OnRevoke) && beats(r, host, t, pattern) && beats(t, pattern, o, wider) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // principalsCover reports whether the callers of wide include those of narrow.

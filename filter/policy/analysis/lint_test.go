@@ -2,6 +2,7 @@ package analysis_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
@@ -161,6 +162,38 @@ func TestLintOfRules(t *testing.T) {
 				t.Errorf("findings %q, want %q", got, tt.want)
 			}
 		})
+	}
+}
+
+// What lint says never decides changes no decision when it is taken out.
+func TestLintFindsWhatChangesNothing(t *testing.T) {
+	removed := 0
+	for seed := range uint64(60) {
+		f := reference.Random(rand.New(rand.NewPCG(seed, 9)))
+		d := reference.Parse(t, f.Text(t))
+		for _, finding := range analysis.Lint(d, analysis.LintOptions{}) {
+			var rule, host int
+			n, _ := fmt.Sscanf(finding.Path, "rules[%d].hosts[%d]", &rule, &host)
+			if finding.Check != analysis.CheckNeverDecides || len(f.Rules) == 1 {
+				continue
+			}
+			without := *d
+			without.Rules = slices.Clone(d.Rules)
+			if n == 2 {
+				without.Rules[rule].Hosts = slices.Delete(slices.Clone(d.Rules[rule].Hosts), host, host+1)
+			} else {
+				without.Rules = slices.Delete(without.Rules, rule, rule+1)
+			}
+			removed++
+			changes := analysis.Compare(d, &without, analysis.Options{}).Changes
+			changes = slices.DeleteFunc(changes, func(c analysis.Change) bool { return c.Old.Action == c.New.Action && c.Old.Port == c.New.Port })
+			if len(changes) > 0 {
+				t.Errorf("seed %d: without it, decisions change: %v: %q", seed, finding, lines(analysis.Comparison{Changes: changes}))
+			}
+		}
+	}
+	if removed < 10 {
+		t.Errorf("only %d rules and hosts were taken out: too few to tell", removed)
 	}
 }
 

@@ -12,6 +12,7 @@ CHOSEN_ENVOY := $(or $(ENVOY),$(CURDIR)/$(FETCHED_ENVOY))
 ENVOY_TO_FETCH := $(if $(ENVOY),,$(FETCHED_ENVOY))
 FUZZTIME ?= 30s
 UNLISTED ?= block
+DATA_PLANE ?= sidecar
 IMAGE ?= wildcard-egress:dev
 
 SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
@@ -53,9 +54,9 @@ build/envoy-%/envoy:
 	@testenv/envoys/get $* $@
 
 # exec, so that a signal to make's child reaches the program that has to clean up.
-run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine, then yours, with a live policy; V=1: log lines in JSON; ONCE=1 ends with 0 if all is well
+run: build $(ENVOY_TO_FETCH) ## the article's requests on this machine, then yours, with a live policy; DATA_PLANE=ambient: behind ztunnel; V=1: log lines in JSON; ONCE=1 ends with 0 if all is well
 	CGO_ENABLED=0 go build -C testenv -o ../build/run ./run
-	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)' -v='$(or $(V),0)'
+	@ENVOY='$(CHOSEN_ENVOY)' exec build/run -once='$(or $(ONCE),0)' -unlisted='$(UNLISTED)' -data-plane='$(DATA_PLANE)' -v='$(or $(V),0)'
 
 test: check test-unit test-e2e ## everything that CI runs
 
@@ -94,8 +95,8 @@ manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
 	$(COMMAND) istio examples/policy.yaml --to examples/istio
 	$(COMMAND) istio examples/policy.yaml --data-plane ambient --to examples/ambient
 
-image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or on a local base where there is no registry
-	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)'
+image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or a local base without a registry; FLAVOR=plain: on a plain Envoy
+	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)' '$(if $(filter plain,$(FLAVOR)),envoyproxy/envoy:v$(ENVOY_VERSION))'
 
 test-image: image ## try the image in containers
 	IMAGE='$(IMAGE)' go -C testenv test -count=1 ./image

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 
@@ -127,6 +128,12 @@ func (e *Env) startZtunnels(context.Context) error {
 	e.closers = append(e.closers, server.Close)
 	e.Ztunnel = &ztunnel.Dialer{Server: server.Addr(), Authority: e.Identities.Authority, Timeout: client.DialTimeout}
 	e.closers = append(e.closers, e.Ztunnel.Close)
+	capture, err := e.Ztunnel.Capture(e.Identities.App, netip.AddrPortFrom(client.VIP, 443))
+	if err != nil {
+		return fmt.Errorf("ztunnel: %w", err)
+	}
+	e.closers = append(e.closers, capture.Close)
+	e.SidecarAddr = capture.Addr().String() // in a sidecar's place
 	return nil
 }
 
@@ -152,6 +159,10 @@ func (e *Env) renderSidecar(ctx context.Context) ([]byte, error) {
 // UpdateSidecar renders the sidecar again, for the hosts of the policy as it is
 // now. Options.SidecarFlags must have --lds: that file is what the sidecar watches.
 func (e *Env) UpdateSidecar(ctx context.Context) error {
+	if e.options.Ambient { // there is none: only the policy's mistakes are told
+		_, err := built.Run(ctx, "check", e.PolicyFile)
+		return err
+	}
 	_, err := e.renderSidecar(ctx)
 	return err
 }

@@ -38,6 +38,9 @@ func (d *decisions) heading() {
 func (d *decisions) print() error {
 	var fresh []logs.Entry
 	for _, log := range []*logs.Access{d.env.GatewayLog, d.env.SidecarLog} {
+		if log == nil {
+			continue // in ambient mode there is no sidecar
+		}
 		entries, err := log.Entries()
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

@@ -28,7 +28,10 @@ func invite(w io.Writer, env *testenv.Env) error {
 	for _, name := range append(testenv.ArticleSites, "wikipedia.org") {
 		fmt.Fprintf(w, "  curl -sS --cacert %s --connect-to ::%s https://%s/\n", authority, env.SidecarAddr, name)
 	}
-	fmt.Fprintf(w, "\nThe logs, and the gateway's counters:\n  %s\n  %s\n", env.GatewayLog.Path(), env.SidecarLog.Path())
+	fmt.Fprintf(w, "\nThe logs, and the gateway's counters:\n  %s\n", env.GatewayLog.Path())
+	if env.SidecarLog != nil {
+		fmt.Fprintf(w, "  %s\n", env.SidecarLog.Path())
+	}
 	fmt.Fprintf(w, "  curl -s 'http://%s/stats?filter=wildcard_egress'\n", env.Gateway.AdminAddr())
 	fmt.Fprintln(w, "\nEach connection has a line at its end. Ctrl-C ends it.")
 	return nil
@@ -61,7 +64,7 @@ func stay(ctx context.Context, w io.Writer, env *testenv.Env, shown *decisions) 
 				strings.ReplaceAll(mistakes(err, env.PolicyFile), "\n", "\n    "))
 			continue
 		}
-		fmt.Fprintln(w, "  your edit is in force: at the gateway, and for new hosts at the sidecar")
+		fmt.Fprintln(w, "  your edit is in force: at the gateway, and, where there is one, for new hosts at the sidecar")
 	}
 }
 

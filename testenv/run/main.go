@@ -22,26 +22,32 @@ import (
 func main() {
 	once := flag.Bool("once", false, "end after the requests, with status 0 if all went as it must")
 	unlisted := flag.String("unlisted", "block", "what the sidecar does with hosts that the policy does not list: block or passthrough")
+	dataPlane := flag.String("data-plane", "sidecar", "what carries connections to the gateway: sidecar or ambient")
 	verbose := flag.Bool("v", false, "show whole access log lines, in JSON")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	if err := run(ctx, os.Stdout, options{unlisted: *unlisted, once: *once, verbose: *verbose}); err != nil {
+	if err := run(ctx, os.Stdout, options{unlisted: *unlisted, dataPlane: *dataPlane, once: *once, verbose: *verbose}); err != nil {
 		fmt.Fprintln(os.Stderr, "local run:", err)
 		os.Exit(1)
 	}
 }
 
 type options struct {
-	unlisted string // block or passthrough
-	once     bool   // end after the requests
-	verbose  bool
+	unlisted  string // block or passthrough
+	dataPlane string // sidecar or ambient
+	once      bool   // end after the requests
+	verbose   bool
 }
 
 // run returns nil if every expectation held, also when a signal has ended it
 // after that.
 func run(ctx context.Context, w io.Writer, o options) (err error) {
 	start := time.Now()
+	ambient := o.dataPlane == "ambient"
+	if !ambient && o.dataPlane != "" && o.dataPlane != "sidecar" {
+		return fmt.Errorf("DATA_PLANE=%s: want sidecar or ambient", o.dataPlane)
+	}
 	root, err := built.Root()
 	if err != nil {
 		return err
@@ -59,6 +65,7 @@ func run(ctx context.Context, w io.Writer, o options) (err error) {
 	env, err := testenv.New(ctx, testenv.Options{
 		Policy:       string(policy),
 		Dir:          dir,
+		Ambient:      ambient,
 		SidecarFlags: []string{"--unlisted", o.unlisted, "--lds", filepath.Join(dir, "sidecar.listeners.yaml")},
 		Progress:     progress,
 	})
@@ -71,7 +78,11 @@ func run(ctx context.Context, w io.Writer, o options) (err error) {
 			err = closeErr
 		}
 	}()
-	progress("ready: the application's sidecar on " + env.SidecarAddr + ", the gateway on " + env.GatewayAddr)
+	way := "sidecar"
+	if ambient {
+		way = "ztunnel"
+	}
+	progress("ready: the application's " + way + " on " + env.SidecarAddr + ", the gateway on " + env.GatewayAddr)
 	fmt.Fprintf(w, "\nexamples/policy.yaml:\n%s", policy)
 
 	shown := &decisions{w: w, verbose: o.verbose, env: env, seen: map[*logs.Access]int{}}

@@ -13,8 +13,12 @@ import (
 // and returns an error if anything was not as it must be.
 func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string, shown *decisions) error {
 	unexpected := 0
-	fmt.Fprintln(w, "\nThe article's requests, from the application through its sidecar:")
-	n, err := table(ctx, w, env, articleRequests(unlisted))
+	requests, forgeries, way := articleRequests(unlisted), attacks, "sidecar"
+	if env.Ztunnel != nil {
+		requests, forgeries, way = ambientRequests, ambientAttacks, "ztunnel"
+	}
+	fmt.Fprintf(w, "\nThe article's requests, from the application through its %s:\n", way)
+	n, err := table(ctx, w, env, requests)
 	unexpected += n
 	if err != nil {
 		return err
@@ -24,8 +28,8 @@ func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string, s
 	if err != nil {
 		return err
 	}
-	fmt.Fprintln(w, "\nAttacks, past the sidecar straight to the gateway:")
-	if n, err = table(ctx, w, env, attacks); err != nil {
+	fmt.Fprintf(w, "\nAttacks, past the %s straight to the gateway:\n", way)
+	if n, err = table(ctx, w, env, forgeries); err != nil {
 		return err
 	}
 	unexpected += n
@@ -38,7 +42,7 @@ func show(ctx context.Context, w io.Writer, env *testenv.Env, unlisted string, s
 		unexpected++
 	}
 
-	fmt.Fprintln(w, "\nThe decisions of gateway and sidecar, from their access logs:")
+	fmt.Fprintln(w, "\nThe decisions, from the access logs:")
 	shown.heading()
 	if err := shown.print(); err != nil {
 		return err

@@ -47,6 +47,23 @@ func TestRunShowsTheGateway(t *testing.T) {
 	}
 }
 
+func TestRunShowsTheAmbientGateway(t *testing.T) {
+	var out bytes.Buffer
+	if err := run(t.Context(), &out, options{dataPlane: "ambient", unlisted: "block", once: true}); err != nil {
+		t.Errorf("%v; it printed:\n%s", err, out.String())
+	}
+	for _, want := range []string{
+		"https://en.wikipedia.org/  answered  en.wikipedia.org on 127.0.0.2  rule wikipedia",
+		"https://cloud.ibm.com/     refused",
+		"The attacks reached 0 sites and made 0 DNS queries.",
+		"All as it must be.",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in:\n%s", want, out.String())
+		}
+	}
+}
+
 func TestShowTellsWhatIsNotAsItMustBe(t *testing.T) {
 	env := testenv.Start(t, testenv.Options{
 		Policy: `{"version": 1, "rules": [{"name": "wikipedia", "hosts": ["*"]}]}`,

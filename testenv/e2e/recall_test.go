@@ -113,8 +113,7 @@ func askFor(env *testenv.Env, serverName string) error {
 	if _, err := conn.Write(hello(serverName)); err != nil {
 		return err
 	}
-	_, err = conn.Read(make([]byte, 1))
-	return err
+	return wantGreeting(conn)
 }
 
 func TestCacheCanBeSwitchedOff(t *testing.T) {

@@ -65,6 +65,7 @@ func (w *watch) run(done <-chan struct{}) {
 // time to look again. A panic in it is a bug: the same content is not tried again.
 func (w *watch) update() (again time.Duration) {
 	defer w.recovered()
+	again = lookEvery // after a panic, too
 	w.events.follow(w.path)
 	now, err := look(w.path)
 	quiet := settle - time.Since(w.events.newest)
@@ -84,7 +85,7 @@ func (w *watch) update() (again time.Duration) {
 	case !w.unchanged(now):
 		w.await(now)
 	}
-	return lookEvery
+	return again
 }
 
 // unchanged says whether the file is as it was read last. Soon after a change

@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-const goodPolicy = `{version: 1, rules: [{name: wikipedia, hosts: ["*.wikipedia.org"]}]}`
+const goodPolicy = `{version: 1, rules: [{name: wikipedia, hosts: ["*.wikipedia.org"]}]}` + "\n"
 
 // bootstrapCommand runs `wildcard-egress bootstrap args...`. policy.yaml in
 // args is a file that holds goodPolicy.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -86,5 +87,17 @@ func readPolicy(cmd *cobra.Command, file string) (*document.Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	return document.Parse(name, data)
+	return parsePolicy(name, data)
+}
+
+// parsePolicy is document.Parse for a file, which the gateway takes only with a
+// newline at its end.
+func parsePolicy(name string, data []byte) (*document.Document, error) {
+	d, err := document.Parse(name, data)
+	if err == nil && !bytes.HasSuffix(data, []byte("\n")) {
+		lines := bytes.Split(data, []byte("\n"))
+		return nil, document.Problems{{File: name, Line: len(lines), Column: len(lines[len(lines)-1]) + 1,
+			Message: "no newline at the end, so the policy may be cut off, and no gateway takes it; end the file with one"}}
+	}
+	return d, err
 }

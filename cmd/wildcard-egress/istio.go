@@ -7,7 +7,6 @@ import (
 
 	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/bootstrap/istio"
-	"wildcard-egress/filter/policy/document"
 )
 
 // istioFlags are what `istio` can be told.
@@ -89,7 +88,7 @@ func (f *istioFlags) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	d, err := document.Parse(name, text)
+	d, err := parsePolicy(name, text)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/livepolicy"
 	"wildcard-egress/preflight"
 )
@@ -90,7 +89,7 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	if _, err := document.Parse(name, text); err != nil {
+	if _, err := parsePolicy(name, text); err != nil {
 		return 0, err
 	}
 	return livepolicy.Version(text), nil

@@ -86,9 +86,8 @@ func listenDeaf(t *testing.T, addr netip.AddrPort) {
 
 func TestAFullDNSCacheIsTheReason(t *testing.T) {
 	t.Parallel()
-	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, EditGateway: func(config []byte) ([]byte, error) {
-		return []byte(strings.ReplaceAll(string(config), "max_hosts: 32768", "max_hosts: 1")), nil
-	}})
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true,
+		EditGateway: replaced("max_hosts: 4096", "max_hosts: 1")})
 	wantReached(t, env, "en.wikipedia.org")
 	if _, err := env.GetDirect(env.App(), "de.wikipedia.org"); err == nil {
 		t.Fatal("a second name in a cache of one")

@@ -85,6 +85,7 @@ var chainChecks = []check{
 	{name: dnsCache, needs: filterChain, fix: applyAgain, run: checkCache},
 	{name: "address guard", needs: dnsCache, fix: "allowed names could lead into your own network; " + applyAgain, run: checkGuard},
 	{name: "search domains off", needs: dnsCache, fix: "names would be tried under the cluster's domains first; " + applyAgain, run: checkSearchDomains},
+	{name: "failures of allowed connections", needs: portOpen, run: checkFailures},
 	{name: "certificates", needs: portOpen, fix: "restart the pod or see why istiod does not renew them; check the clocks", run: checkCertificates},
 }
 

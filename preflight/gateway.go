@@ -48,7 +48,7 @@ var (
 	servingParts = []part{
 		{"/server_info", (*Gateway).readServerInfo},
 		{"/listeners?format=json", (*Gateway).readListeners},
-		{"/stats?format=json&filter=" + `^wildcard_egress\.policy_`, (*Gateway).readStats},
+		{"/stats?format=json&filter=" + `^wildcard_egress\.(policy_|failed\.)`, (*Gateway).readStats},
 	}
 	otherParts = []part{
 		{"/config_dump", (*Gateway).readConfigDump},

@@ -27,30 +27,26 @@ type option struct {
 
 func (o option) certain() bool { return o.wide && o.anyone }
 
-// options returns the candidates that may be about the caller and the port.
-func (q *question) options(caller caller, port uint16) (options []option) {
-	for _, c := range q.candidates {
-		if !c.byDefault && port != 0 && len(c.Ports) > 0 && !slices.Contains(c.Ports, port) {
-			continue
-		}
-		o := option{candidate: c, anyone: len(c.Principals) == 0 || slices.Contains(c.Principals, caller.glob)}
-		switch {
-		case o.anyone:
-		case caller.glob != "":
-			o.principals = slices.DeleteFunc(slices.Clone(c.Principals), func(p string) bool {
-				return !anyFits(q.plain(p), q.plain(caller.glob))
-			})
-			if len(o.principals) == 0 {
-				continue
-			}
-		case caller.value == "" && c.Action == policy.Deny, slices.ContainsFunc(c.Principals, func(p string) bool { return q.matches(p, caller.value) }):
-			o.anyone = true
-		default:
-			continue
-		}
-		options = append(options, o)
+// option returns what a candidate has to do with a caller and a port, and whether
+// it has anything.
+func (q *question) option(c candidate, caller caller, port uint16) (o option, ok bool) {
+	if !c.byDefault && port != 0 && len(c.Ports) > 0 && !slices.Contains(c.Ports, port) {
+		return o, false
 	}
-	return options
+	o = option{candidate: c, anyone: len(c.Principals) == 0 || slices.Contains(c.Principals, caller.glob)}
+	switch {
+	case o.anyone:
+	case caller.glob != "":
+		for _, p := range c.Principals {
+			if anyFits(q.plain(p), q.plain(caller.glob)) {
+				o.principals = append(o.principals, p)
+			}
+		}
+	default:
+		o.anyone = caller.value == "" && c.Action == policy.Deny ||
+			slices.ContainsFunc(c.Principals, func(p string) bool { return q.matches(p, caller.value) })
+	}
+	return o, o.anyone || len(o.principals) > 0
 }
 
 // changes returns requests that change, one for each kind of change, and whether

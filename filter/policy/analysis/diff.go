@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -95,6 +96,7 @@ type sidedRule struct {
 	document.Rule
 	side      int // 0 is old, 1 is new
 	byDefault bool
+	print     string // equal for rules of the two sides that decide the same
 }
 
 func newComparer(old, new *document.Document, o Options) *comparer {
@@ -134,7 +136,6 @@ const shadowPort = 443
 
 // findChanged notes the hosts whose rules differ in the two policies.
 func (c *comparer) findChanged() {
-	prints := make([]string, len(c.rules))
 	c.outcomes = map[outcome]bool{}
 	for _, r := range c.rules {
 		if r.Action == document.Allow {
@@ -142,9 +143,9 @@ func (c *comparer) findChanged() {
 		}
 	}
 	for i, r := range c.rules {
-		prints[i] = fmt.Sprintf("%v %v %q", r.Action, r.Ports, slices.Sorted(slices.Values(r.Principals)))
+		c.rules[i].print = fmt.Sprintf("%v %v %q", r.Action, r.Ports, slices.Sorted(slices.Values(r.Principals)))
 		if len(c.outcomes) > 1 { // then it matters which of several allow rules decides
-			prints[i] += fmt.Sprint(r.Name, r.OnRevoke)
+			c.rules[i].print += fmt.Sprint(r.Name, r.OnRevoke)
 		}
 	}
 	c.changed = map[string]bool{}
@@ -152,7 +153,7 @@ func (c *comparer) findChanged() {
 	for host, with := range c.index.rules {
 		sides := [2]map[string]bool{{}, {}}
 		for _, rule := range with {
-			sides[c.rules[rule].side][prints[rule]] = true
+			sides[c.rules[rule].side][c.rules[rule].print] = true
 		}
 		all = append(all, c.index.patterns[host])
 		if !sameKeys(sides[0], sides[1]) {
@@ -192,14 +193,20 @@ func (c *comparer) compare() {
 	for _, host := range c.index.patterns {
 		hosts = append(hosts, host)
 	}
-	slices.SortFunc(hosts, comparePatterns)
+	// Those that changed come first, in case there is no time for all.
+	slices.SortFunc(hosts, func(a, b document.Pattern) int {
+		return cmp.Or(cmp.Compare(flag(c.changed[b.String()]), flag(c.changed[a.String()])), comparePatterns(a, b))
+	})
 	for i, host := range hosts {
 		if c.Progress != nil {
 			c.Progress(i, len(hosts))
 		}
-		if len(c.Changes) >= maxChanges || time.Now().After(c.deadline) {
+		late := len(c.Changes) >= maxChanges || time.Now().After(c.deadline)
+		switch {
+		case (!late || c.touched == nil) && !c.concerned(host):
+		case late:
 			c.undecided(Undecided{Host: host.String()})
-		} else if c.concerned(host) {
+		default:
 			c.compareUnder(host)
 		}
 	}
@@ -207,6 +214,7 @@ func (c *comparer) compare() {
 		name, v := c.nameOf([]string{everything}, func(document.Pattern) bool { return true })
 		c.compareFound(name, v, otherWord)
 	}
+	slices.SortStableFunc(c.Changes, func(a, b Change) int { return strings.Compare(a.Host, b.Host) })
 }
 
 func (c *comparer) undecided(u Undecided) {

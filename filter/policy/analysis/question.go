@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/filter/policy/glob"
@@ -147,13 +148,18 @@ func (q *question) ports() (classes []portClass) {
 
 // cells returns the kinds of requests that change.
 func (q *question) cells() (cells []cell) {
-	ports := q.ports()
+	ports, changed := q.ports(), q.changedCandidates()
 	for _, caller := range q.callers() {
+		if time.Now().After(q.deadline) {
+			q.undecided(Undecided{Host: q.label(q.about())})
+			return cells
+		}
 		for _, class := range ports {
-			d := &detail{
-				question: q, caller: caller, port: class[0].value, options: q.options(caller, class[0].value),
-				scope: scope{names: q.name == "", principals: caller.glob != ""},
+			d := &detail{question: q, caller: caller, port: class[0].value, scope: scope{names: q.name == "", principals: caller.glob != ""}}
+			if !q.all && len(d.among(changed)) == 0 {
+				continue // what did not change decides as before
 			}
+			d.options = d.among(q.candidates)
 			examples, complete := d.changes()
 			if !complete {
 				q.undecided(Undecided{Host: q.label(q.about()), Principal: caller.label, Port: class[0].label})
@@ -167,6 +173,31 @@ func (q *question) cells() (cells []cell) {
 		}
 	}
 	return cells
+}
+
+// changedCandidates returns those that only one side has.
+func (q *question) changedCandidates() (changed []candidate) {
+	key := func(c candidate) string { return c.host.String() + " " + c.print }
+	sides := map[string]int{}
+	for _, c := range q.candidates {
+		sides[key(c)] |= 1 << c.side
+	}
+	for _, c := range q.candidates {
+		if sides[key(c)] != 1<<0|1<<1 {
+			changed = append(changed, c)
+		}
+	}
+	return changed
+}
+
+// among returns the candidates that have to do with the detail.
+func (d *detail) among(candidates []candidate) (options []option) {
+	for _, c := range candidates {
+		if o, ok := d.option(c, d.caller, d.port); ok {
+			options = append(options, o)
+		}
+	}
+	return options
 }
 
 func (q *question) about() []document.Pattern {

@@ -23,10 +23,20 @@ func (t *typed) UnmarshalJSON(b []byte) error {
 }
 
 type dumpedListener struct {
-	Name            string         `json:"name"`
+	Name                string        `json:"name"`
+	Address             dumpedAddress `json:"address"`
+	AdditionalAddresses []struct {
+		Address dumpedAddress `json:"address"`
+	} `json:"additional_addresses"`
 	ListenerFilters []dumpedFilter `json:"listener_filters"`
 	FilterChains    []dumpedChain  `json:"filter_chains"`
 	DefaultChain    *dumpedChain   `json:"default_filter_chain"`
+}
+
+type dumpedAddress struct {
+	Socket struct {
+		Address string `json:"address"`
+	} `json:"socket_address"`
 }
 
 type dumpedChain struct {

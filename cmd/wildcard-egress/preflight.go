@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"wildcard-egress/bootstrap"
 	"wildcard-egress/livepolicy"
 	"wildcard-egress/preflight"
 )
@@ -21,6 +22,7 @@ type preflightFlags struct {
 	mesh       string
 	port       uint16
 	guardAllow []netip.Prefix
+	dataPlane  string
 	output     outputFlag
 }
 
@@ -52,6 +54,8 @@ The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 	f.policy.add(c, "[POLICY]")
 	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
 	c.Flags().Var(prefixesFlag{&f.guardAllow}, "guard-allow", "a range that the gateway was rendered to let through, `CIDR`; may be repeated")
+	c.Flags().StringVar(&f.dataPlane, "data-plane", "sidecar",
+		"what carries connections to the gateway, `sidecar|ambient`; ambient: --port is 15088, and --admin a port-forward to the pod")
 	f.output.add(c)
 	return c
 }
@@ -59,6 +63,9 @@ The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 func (f *preflightFlags) run(cmd *cobra.Command) error {
 	if f.pod != "" && cmd.Flags().Changed("admin") {
 		return fmt.Errorf("preflight: --admin, --kubectl: ask at one of them, not at both")
+	}
+	if err := f.checkDataPlane(cmd); err != nil {
+		return err
 	}
 	want, err := f.wantedVersion(cmd)
 	if err != nil {
@@ -77,6 +84,19 @@ func (f *preflightFlags) run(cmd *cobra.Command) error {
 		}
 	}
 	return nil
+}
+
+func (f *preflightFlags) checkDataPlane(cmd *cobra.Command) error {
+	var faults faults
+	ambient := choiceFlag(&faults, "--data-plane", f.dataPlane, "sidecar", "ambient") == "ambient"
+	if ambient && f.pod != "" {
+		faults.add("preflight: --kubectl asks Istio's agent, which a gateway behind ztunnel does not have: "+
+			"kubectl port-forward %s 15000, and --admin 127.0.0.1:15000", f.pod)
+	}
+	if ambient && !cmd.Flags().Changed("port") {
+		f.port = bootstrap.AmbientListen.Port()
+	}
+	return faults.err()
 }
 
 // wantedVersion is the policy_version of the file; 0 without one. A policy that
@@ -101,6 +121,9 @@ func (f *preflightFlags) findings(ctx context.Context, want uint64) ([]preflight
 	inspect := func(ask preflight.Ask) []preflight.Finding {
 		gateway := preflight.Read(ask, f.port)
 		gateway.GuardAllow = f.guardAllow
+		if f.dataPlane == "ambient" {
+			return preflight.InspectAmbient(gateway, want)
+		}
 		return preflight.Inspect(gateway, want)
 	}
 	if f.pod == "" {

@@ -91,9 +91,10 @@ test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS
 test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and thread sanitizers, in Envoy too
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
 
-manifests: $(COMMAND) ## write examples/istio from examples/policy.yaml
+manifests: $(COMMAND) ## write the manifests in examples/
 	$(COMMAND) istio examples/policy.yaml --to examples/istio
 	$(COMMAND) istio examples/policy.yaml --data-plane ambient --to examples/ambient
+	$(COMMAND) istio examples/team/policy.yaml --options examples/team/options.yaml --to examples/team/egress
 
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or a local base without a registry; FLAVOR=plain: on a plain Envoy
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)' '$(if $(filter plain,$(FLAVOR)),envoyproxy/envoy:v$(ENVOY_VERSION))'

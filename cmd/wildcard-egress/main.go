@@ -73,7 +73,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
-	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newManCommand())
+	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newSchemaCommand(), newManCommand())
 	completeValues(root)
 	return root
 }

@@ -21,8 +21,8 @@ import (
 )
 
 const (
-	wikipediaOnly = `{"version": 1, "rules": [{"name": "wikipedia", "hosts": ["*.wikipedia.org"]}]}`
-	both          = `{"version": 1, "rules": [{"name": "all", "hosts": ["*.wikipedia.org", "cloud.ibm.com"]}]}`
+	wikipediaOnly = `{"version": 1, "rules": [{"name": "wikipedia", "hosts": ["*.wikipedia.org"]}]}` + "\n"
+	both          = `{"version": 1, "rules": [{"name": "all", "hosts": ["*.wikipedia.org", "cloud.ibm.com"]}]}` + "\n"
 )
 
 func TestImageAsGatewayAndAsSidecar(t *testing.T) {

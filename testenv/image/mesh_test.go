@@ -182,7 +182,7 @@ func (m *mesh) configure(t *testing.T, kind string, identity *tls.Certificate, f
 	}
 	// The sidecar lets both sites through, so that the gateway's policy decides.
 	both := filepath.Join(dir, "policy.yaml")
-	writeFile(t, both, fmt.Sprintf(`{version: 1, rules: [{name: all, hosts: [%s]}]}`, strings.Join(siteNames, ", ")))
+	writeFile(t, both, fmt.Sprintf("{version: 1, rules: [{name: all, hosts: [%s]}]}\n", strings.Join(siteNames, ", ")))
 	args := append([]string{
 		"--policy", map[string]string{"gateway": policyDir + "/policy.yaml", "sidecar": both}[kind],
 		"--listen", "0.0.0.0:8443", "--admin", "0.0.0.0:9901",

@@ -29,7 +29,7 @@ import (
 
 const meshPolicy = `{"version": 1, "rules": [
 	{"name": "wikipedia", "hosts": ["*.wikipedia.org"]},
-	{"name": "cloud", "hosts": ["cloud.ibm.com"], "principals": ["spiffe://cluster.local/ns/default/sa/*"]}]}`
+	{"name": "cloud", "hosts": ["cloud.ibm.com"], "principals": ["spiffe://cluster.local/ns/default/sa/*"]}]}` + "\n"
 
 // mesh is a gateway whose configuration comes of the rendered manifests.
 type mesh struct {

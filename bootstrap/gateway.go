@@ -30,6 +30,8 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		// The only one to tell the filter the outer server name, and with it the
 		// port asked for. In plain TCP it would take the inner one for the outer.
 		inspectTLS(listener)
+		// There a connection may wait before any network filter is made.
+		listener.ListenerFilters = slices.Insert(listener.ListenerFilters, 0, arrivalsFilter())
 	}
 	filters := c.gatewayFilters(policyFile, cache)
 	if c.TLS != nil {
@@ -59,7 +61,8 @@ func (c Config) outerChain(filters ...*listenerv3.Filter) []*listenerv3.FilterCh
 // gatewayFilters decide, resolve and relay, wherever callers come from.
 func (c Config) gatewayFilters(policyFile string, cache *dfpv3.DnsCacheConfig) []*listenerv3.Filter {
 	settings := ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
-		RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections()}
+		RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections(),
+		MaxWaiting: c.maxWaiting()}
 	if c.behindZtunnel {
 		settings.Caller = filter.CallerProxyProtocol
 	}

@@ -57,6 +57,15 @@ func (c Config) maxConnections() uint32 {
 	return c.MaxConnections
 }
 
+// maxWaiting is how many connections may wait for their handshake and hello: a
+// quarter of all.
+func (c Config) maxWaiting() uint32 {
+	if n := c.network().MaxWaiting; n != 0 {
+		return n
+	}
+	return (c.maxConnections() + 3) / 4
+}
+
 func overloadManager(maxConnections uint32) *overloadv3.OverloadManager {
 	return &overloadv3.OverloadManager{ResourceMonitors: []*overloadv3.ResourceMonitor{{
 		Name: "envoy.resource_monitors.global_downstream_max_connections",

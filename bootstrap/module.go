@@ -8,6 +8,7 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	modulesv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/dynamic_modules/v3"
+	modulelistenerv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/dynamic_modules/v3"
 	modulefilterv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/network/dynamic_modules/v3"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -36,6 +37,9 @@ type ModuleSettings struct {
 	MaxConnections uint32
 	// Caller, unless empty, is where callers come from.
 	Caller filter.Caller
+	// MaxWaiting is how many connections may wait for their decision, from accept
+	// on, and a quarter of it those of one source address; 0: any number.
+	MaxWaiting uint32
 	// DecisionCache, unless nil, is how many decisions each worker keeps.
 	DecisionCache *uint32
 }
@@ -60,6 +64,9 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	}
 	if s.Caller != "" {
 		config.Fields["caller"] = structpb.NewStringValue(string(s.Caller))
+	}
+	if s.MaxWaiting != 0 {
+		config.Fields["max_waiting"] = structpb.NewNumberValue(float64(s.MaxWaiting))
 	}
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))
@@ -113,12 +120,28 @@ func PolicyExtension(policy []byte) (*corev3.TypedExtensionConfig, error) {
 
 func moduleFilter(name string, config proto.Message) *modulefilterv3.DynamicModuleNetworkFilter {
 	return &modulefilterv3.DynamicModuleNetworkFilter{
-		DynamicModuleConfig: &modulesv3.DynamicModuleConfig{
-			Name:             ModuleName,
-			DoNotClose:       true, // a Go runtime cannot be unloaded
-			MetricsNamespace: ModuleName,
-		},
-		FilterName:   name,
-		FilterConfig: pack(config),
+		DynamicModuleConfig: moduleConfig(),
+		FilterName:          name,
+		FilterConfig:        pack(config),
+	}
+}
+
+// arrivalsFilter returns the module's listener filter: it limits the connections
+// that wait for their handshake, by the numbers of the network filter.
+func arrivalsFilter() *listenerv3.ListenerFilter {
+	return &listenerv3.ListenerFilter{
+		Name: "envoy.filters.listener.dynamic_modules",
+		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(&modulelistenerv3.DynamicModuleListenerFilter{
+			DynamicModuleConfig: moduleConfig(),
+			FilterName:          ModuleName,
+		})},
+	}
+}
+
+func moduleConfig() *modulesv3.DynamicModuleConfig {
+	return &modulesv3.DynamicModuleConfig{
+		Name:             ModuleName,
+		DoNotClose:       true, // a Go runtime cannot be unloaded
+		MetricsNamespace: ModuleName,
 	}
 }

@@ -31,6 +31,9 @@ type Network struct {
 	ConnectAttempts uint32
 	// MaxDuration ends a connection that is older; 0: never.
 	MaxDuration time.Duration
+	// MaxWaiting is how many connections may wait for their outer handshake and
+	// their hello, a quarter of it of one source address; 0: a quarter of all.
+	MaxWaiting uint32
 	// BufferBytes is where Envoy stops to read from one side until the other has
 	// taken what is there. The filter must see a whole ClientHello in it; 0: eight
 	// times the largest that the policy allows.

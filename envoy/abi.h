@@ -56,6 +56,18 @@ void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const 
 void envoy_dynamic_module_on_network_filter_destroy(const void* filter);
 void envoy_dynamic_module_on_network_filter_config_scheduled(const void* config, uint64_t event_id);
 
+// Hooks of the listener filter: arrivals.c defines them.
+const void* envoy_dynamic_module_on_listener_filter_config_new(void* config_envoy, envoy_buffer name, envoy_buffer config);
+void envoy_dynamic_module_on_listener_filter_config_destroy(const void* config);
+const void* envoy_dynamic_module_on_listener_filter_new(const void* config, void* filter_envoy);
+unsigned envoy_dynamic_module_on_listener_filter_on_accept(void* filter_envoy, const void* filter);
+unsigned envoy_dynamic_module_on_listener_filter_on_data(void* filter_envoy, const void* filter, size_t length);
+void envoy_dynamic_module_on_listener_filter_on_close(void* filter_envoy, const void* filter);
+size_t envoy_dynamic_module_on_listener_filter_get_max_read_bytes(void* filter_envoy, const void* filter);
+void envoy_dynamic_module_on_listener_filter_destroy(const void* filter);
+void envoy_dynamic_module_on_listener_filter_scheduled(void* filter_envoy, const void* filter, uint64_t event_id);
+void envoy_dynamic_module_on_listener_filter_config_scheduled(void* config_envoy, const void* config, uint64_t event_id);
+
 // Callbacks: Envoy defines these.
 #define CALLBACK __attribute__((weak))
 CALLBACK void envoy_dynamic_module_callback_log(unsigned level, module_buffer message);
@@ -86,6 +98,8 @@ CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_gau
 CALLBACK void* envoy_dynamic_module_callback_network_filter_config_scheduler_new(void* config_envoy);
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_commit(void* scheduler, uint64_t event_id);
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);
+CALLBACK bool envoy_dynamic_module_callback_listener_filter_get_remote_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
+CALLBACK void envoy_dynamic_module_callback_listener_filter_close_socket(void* filter_envoy, module_buffer details);
 // New in Envoy 1.39 (abi_impl.cc of the network filter).
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config_envoy, size_t id, uint64_t value);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_attribute_int(void* filter_envoy, unsigned attribute, uint64_t* value);

@@ -114,12 +114,14 @@ void conn_close(struct conn* c, unsigned close_type, const char* details, size_t
   c->state = CONN_CLOSED;
   deadline_stop(c);
   conn_untrack(c);
-  limits_leave(c);
+  limits_leave(&c->waiting);
+  limits_leave(&c->forwarded);
   envoy_dynamic_module_callback_network_filter_close_with_details(c->envoy, close_type, buffer(details, length));
 }
 
 bool conn_forward(struct conn* c) {
   deadline_stop(c);
+  limits_leave(&c->waiting);
   if (!deadline_start(c, c->duration_ns, SCHEDULED_DURATION)) {
     conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
     return false;
@@ -136,9 +138,11 @@ void conn_panicked(struct conn* c) {
   if (open) conn_close(c, CLOSE_NO_FLUSH, details, sizeof details - 1);
 }
 
-void conn_count(struct conn* c, size_t counter) {
-  if (counter < c->config->counter_count)
-    envoy_dynamic_module_callback_network_filter_increment_counter(c->envoy, c->config->counters[counter], 1);
+void conn_count(struct conn* c, size_t counter) { conn_count_many(c, counter, 1); }
+
+void conn_count_many(struct conn* c, size_t counter, uint64_t n) {
+  if (counter < c->config->counter_count && n > 0)
+    envoy_dynamic_module_callback_network_filter_increment_counter(c->envoy, c->config->counters[counter], n);
 }
 
 envoy_buffer conn_requested_server_name(struct conn* c) {

@@ -17,6 +17,9 @@ enum { RECALL_WAYS = 4 };
 // conn_forward sets it. Zero is waiting, which stops.
 enum { CONN_WAITING = 0, CONN_FORWARDING, CONN_CLOSED };
 
+// Why a connection is closed that is one too many of those that wait.
+#define WAITING_REASON "too_many_waiting"
+
 // One filter_config of Envoy.
 struct config {
   uintptr_t handle;     // cgo.Handle of the Go *Config
@@ -37,6 +40,7 @@ struct config {
   _Atomic uint64_t recall_ns;     // how long an entry is asked; 0: for ever
   size_t recall_slots;            // for each worker, a power of two, RECALL_WAYS at least; 0: off
   size_t hit_counter, miss_counter;
+  size_t waiting_counter;  // of connections closed since too many wait
   // By worker. Whoever works with one takes it out, and so no two do.
   _Atomic(struct table*) tables[TRACK_WORKERS];
   _Atomic bool recall_stopped;
@@ -64,9 +68,8 @@ struct conn {
 
   struct label* label;  // track.c; null when not tracked
 
-  // Who it is counted for (limits.c).
-  struct party* parties[LIMITED_PARTIES];
-  unsigned char party_count;
+  struct counted waiting;    // until its decision (limits.c)
+  struct counted forwarded;  // from then on
   uint64_t duration_ns;  // how long it may last once it is forwarded; 0: no limit
 };
 
@@ -107,6 +110,7 @@ void conn_close(struct conn*, unsigned close_type, const char* details, size_t l
 bool conn_forward(struct conn*);  // false: closed instead
 void conn_panicked(struct conn*);
 void conn_count(struct conn*, size_t counter);
+void conn_count_many(struct conn*, size_t counter, uint64_t);
 envoy_buffer conn_requested_server_name(struct conn*);
 envoy_buffer conn_remote_address(struct conn*);  // without the port; empty when it is no IP address
 size_t conn_uri_san_count(struct conn*);

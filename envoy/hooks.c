@@ -48,6 +48,13 @@ const void* envoy_dynamic_module_on_network_filter_new(const void* config, void*
 unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
   struct conn* c = (struct conn*)filter;
   if (c->config->outcome) return outcome_new_connection(c);
+  envoy_buffer address = conn_remote_address(c);
+  bool room = limits_enter_waiting(&c->waiting, address.ptr, address.length);
+  conn_count_many(c, c->config->waiting_counter, limits_take_refused());  // those of arrivals.c too, which has no counter
+  if (!room) {
+    conn_close(c, CLOSE_NO_FLUSH, WAITING_REASON, sizeof WAITING_REASON - 1);
+    return STATUS_STOP_ITERATION;
+  }
   if (!envoy_dynamic_module_callback_network_filter_read_enabled(filter_envoy)) {
     c->reading_was_disabled = true;
     envoy_dynamic_module_callback_network_filter_read_disable(filter_envoy, false);
@@ -83,7 +90,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
     c->state = CONN_CLOSED;
     deadline_stop(c);
     conn_untrack(c);
-    limits_leave(c);
+    limits_leave(&c->forwarded);
   }
   if (c->state != CONN_WAITING) return;
   switch (event) {
@@ -103,6 +110,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
   }
   c->state = CONN_CLOSED;
   deadline_stop(c);
+  limits_leave(&c->waiting);
 }
 
 // The connection may have been decided or closed meanwhile: its state says so.
@@ -125,7 +133,8 @@ void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
   struct conn* c = (struct conn*)filter;
   deadline_stop(c);
   conn_untrack(c);
-  limits_leave(c);
+  limits_leave(&c->waiting);
+  limits_leave(&c->forwarded);
   if (c->handle != 0) goRelease(c->handle);
   free(c);
 }

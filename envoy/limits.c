@@ -11,10 +11,11 @@
 #include "limits.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "clock.h"
-#include "conn.h"
 
 enum { HEADS = 1 << 16, MAX_PARTIES = 1 << 17 };
 
@@ -33,8 +34,7 @@ static const uint64_t SECOND = 1000000000u;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct party* heads[HEADS];
 static size_t count;
-static size_t entered;  // connections
-static size_t hand;     // the chain that is looked through next for parties to free
+static size_t hand;  // the chain that is looked through next for parties to free
 
 static struct party** head_of(const uint64_t key[2]) { return &heads[key[0] % HEADS]; }
 
@@ -83,10 +83,9 @@ static bool too_fast(const struct party* p, uint32_t per_second, uint64_t now) {
   return per_second > 0 && rested + SECOND / per_second > now + SECOND;
 }
 
-static int over(const struct party* p, const struct allowance* a, uint64_t now) {
-  if (p == NULL) return NO_MEMORY_TO_COUNT;
+static int over(const struct party* p, const struct allowance* a, size_t crowd, uint64_t now) {
   if (a->connections > 0 && p->connections >= a->connections) return TOO_MANY_CONNECTIONS;
-  if (a->crowd > 0 && entered >= a->crowd && p->connections >= a->share) return TOO_MANY_CONNECTIONS;
+  if (a->crowd > 0 && crowd >= a->crowd && p->connections >= a->share) return TOO_MANY_CONNECTIONS;
   return too_fast(p, a->per_second, now) ? TOO_MANY_NEW_CONNECTIONS : WITHIN_LIMITS;
 }
 
@@ -96,41 +95,79 @@ static void enter_locked(struct party* p, const struct allowance* a, uint64_t no
   p->rested_ns = (p->rested_ns > now ? p->rested_ns : now) + SECOND / a->per_second;
 }
 
-int limits_enter(struct conn* c, const struct allowance* allowances, size_t parties, size_t* which) {
-  int result = WITHIN_LIMITS;
+static int enter_all_locked(struct counted* c, const struct allowance* allowances, size_t parties, size_t* which) {
   uint64_t now = now_ns();
-  pthread_mutex_lock(&mutex);
   free_idle_locked(&heads[hand++ % HEADS], now);
-  for (*which = 0; *which < parties && result == WITHIN_LIMITS; ++*which) {
-    struct party* p = party_locked(allowances[*which].key);
-    result = over(p, &allowances[*which], now);
-    c->parties[*which] = p;
+  for (*which = 0; *which < parties; ++*which)
+    if ((c->parties[*which] = party_locked(allowances[*which].key)) == NULL) return NO_MEMORY_TO_COUNT;
+  for (*which = 0; *which < parties; ++*which) {
+    size_t crowd = *which + 1 < parties ? c->parties[*which + 1]->connections : 0;
+    int result = over(c->parties[*which], &allowances[*which], crowd, now);
+    if (result != WITHIN_LIMITS) return result;
   }
-  if (result == WITHIN_LIMITS) {
-    for (size_t i = 0; i < parties; i++) enter_locked(c->parties[i], &allowances[i], now);
-    c->party_count = (unsigned char)parties;
-    entered++;
-  } else {
-    --*which;
-  }
+  for (size_t i = 0; i < parties; i++) enter_locked(c->parties[i], &allowances[i], now);
+  c->count = (unsigned char)parties;
+  return WITHIN_LIMITS;
+}
+
+int limits_enter(struct counted* c, const struct allowance* allowances, size_t parties, size_t* which) {
+  pthread_mutex_lock(&mutex);
+  int result = enter_all_locked(c, allowances, parties, which);
   pthread_mutex_unlock(&mutex);
   return result;
 }
 
-void limits_leave(struct conn* c) {
-  if (c->party_count == 0) return;
+void limits_leave(struct counted* c) {
+  if (c->count == 0) return;
   struct party** chains[LIMITED_PARTIES];
   uint64_t now = now_ns();
   pthread_mutex_lock(&mutex);
-  entered--;
-  for (size_t i = 0; i < c->party_count; i++) {
+  for (size_t i = 0; i < c->count; i++) {
     c->parties[i]->connections--;
     chains[i] = head_of(c->parties[i]->key);
   }
-  for (size_t i = 0; i < c->party_count; i++) free_idle_locked(chains[i], now);
-  c->party_count = 0;
+  for (size_t i = 0; i < c->count; i++) free_idle_locked(chains[i], now);
+  c->count = 0;
   pthread_mutex_unlock(&mutex);
 }
+
+static _Atomic uint32_t waiting_per_source, waiting_total;
+static _Atomic uint64_t refused;
+
+void limits_set_waiting(uint32_t per_source, uint32_t total) {
+  waiting_per_source = per_source;
+  waiting_total = total;
+}
+
+// FNV-1a from a start that nobody outside knows.
+static uint64_t hash_from(uint64_t start, const char* bytes, size_t length) {
+  uint64_t h = 14695981039346656037u ^ start;
+  for (size_t i = 0; i < length; i++) h = (h ^ (unsigned char)bytes[i]) * 1099511628211u;
+  return h ^ h >> 32;
+}
+
+static uint64_t starts[2];
+static pthread_once_t starts_once = PTHREAD_ONCE_INIT;
+static void make_starts(void) {
+  if (getrandom(starts, sizeof starts, 0) != sizeof starts) starts[0] = now_ns();
+}
+
+bool limits_enter_waiting(struct counted* c, const char* address, size_t length) {
+  uint32_t total = waiting_total, per_source = waiting_per_source;
+  size_t which;
+  pthread_once(&starts_once, make_starts);
+  struct allowance of[2] = {
+      // The last quarter is for sources that have few.
+      {.connections = per_source, .crowd = total - total / 4, .share = per_source / 8 + 1},
+      {.key = {1, 1}, .connections = total},
+  };
+  for (size_t i = 0; i < 2; i++) of[0].key[i] = hash_from(starts[i], address, length);
+  bool room = limits_enter(c, of, 2, &which) == WITHIN_LIMITS;
+  if (!room) refused++;
+  return room;
+}
+
+uint64_t limits_take_refused(void) { return refused == 0 ? 0 : atomic_exchange(&refused, 0); }
 
 size_t limits_parties(void) {
   pthread_mutex_lock(&mutex);

@@ -15,8 +15,8 @@ type Allowance struct {
 	Party       string // who it is; any text
 	Connections uint32 // at a time; 0: any number
 	PerSecond   uint32 // new ones, and as many at once; 0: any number
-	// When Crowd connections are counted in all, the party gets more only while
-	// it has less than Share; 0: always.
+	// When the next party has Crowd connections, this one gets more only while it
+	// has less than Share; 0: always.
 	Crowd, Share uint32
 }
 
@@ -50,14 +50,14 @@ func (c *Conn) Enter(allowances []Allowance) (room Room, party int) {
 		counted[i].crowd, counted[i].share = C.uint32_t(a.Crowd), C.uint32_t(a.Share)
 	}
 	var which C.size_t
-	C.limits_leave(c.c)
-	result := C.limits_enter(c.c, unsafe.SliceData(counted), C.size_t(len(counted)), &which)
+	C.limits_leave(&c.c.forwarded)
+	result := C.limits_enter(&c.c.forwarded, unsafe.SliceData(counted), C.size_t(len(counted)), &which)
 	c.effects.allowances = counted
 	return Room(result), int(which)
 }
 
 // Leave takes back what Enter counted.
-func (c *Conn) Leave() { C.limits_leave(c.c) }
+func (c *Conn) Leave() { C.limits_leave(&c.c.forwarded) }
 
 // LastAtMost has the Factory, as an Expirer, end the connection when it has been
 // forwarded for so long; 0: never.
@@ -72,3 +72,14 @@ type Expirer interface {
 
 // Parties is how many parties are being counted in this process.
 func Parties() int { return int(C.limits_parties()) }
+
+// LimitWaiting sets how many connections may wait for their decision, from accept
+// on, of one source address and in all, for the whole process; 0 leaves what it
+// is. Those beyond are closed, and counted as the counter with this index. It is
+// possible only in NewFactory, and each must say the counter.
+func (c *Config) LimitWaiting(perSource, total uint32, counter int) {
+	c.c.waiting_counter = C.size_t(counter)
+	if total != 0 {
+		C.limits_set_waiting(C.uint32_t(perSource), C.uint32_t(total))
+	}
+}

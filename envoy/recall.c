@@ -136,7 +136,7 @@ static bool make_key(struct conn* c, struct table* t) {
 static void replay(struct conn* c, const struct effects* e) {
   const char* at = e->bytes;
   size_t party;
-  if (limits_enter(c, e->allowances, e->parties, &party) != WITHIN_LIMITS) return;
+  if (limits_enter(&c->forwarded, e->allowances, e->parties, &party) != WITHIN_LIMITS) return;
   for (uint32_t i = 0; i < e->states + e->texts; i++) {
     const char *key = at, *value = at + e->lengths[2 * i];
     uint32_t key_length = e->lengths[2 * i], length = e->lengths[2 * i + 1];

@@ -37,6 +37,9 @@ type Config struct {
 	// MaxConnections is how many connections Envoy takes in all, so that the last
 	// quarter is left to callers who have few; 0: not known.
 	MaxConnections uint32
+	// MaxWaiting is how many connections may wait for their decision, from accept
+	// on, and a quarter of it those of one source address; 0: any number.
+	MaxWaiting uint32
 }
 
 // Decisions kept for each worker, about half a kilobyte each.
@@ -102,7 +105,7 @@ func (c *Config) read(keys map[string]yaml.Node) error {
 		"policy_file": &c.PolicyFile, "policy": &c.Policy, "require_policy_at_start": &c.RequirePolicyAtStart,
 		"require_end_mark": &c.RequireEndMark, "caller": &c.Caller, "readiness": &c.Readiness,
 		"upstream_port": &c.UpstreamPort, "decision_cache": &c.DecisionCache,
-		"max_connections": &c.MaxConnections,
+		"max_connections": &c.MaxConnections, "max_waiting": &c.MaxWaiting,
 	}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		field, ok := fields[key]

@@ -26,8 +26,8 @@ type Allowance struct {
 	Party       string
 	Connections uint32 // at a time; 0: any number
 	PerSecond   uint32 // new ones; 0: any number
-	// When Crowd connections are counted in all, the party gets more only while
-	// it has less than Share; 0: always.
+	// When the next party has Crowd connections, this one gets more only while it
+	// has less than Share; 0: always.
 	Crowd, Share uint32
 }
 

@@ -15,6 +15,7 @@ const (
 	ECHRefused         policy.Reason = "ech_refused"            // encrypted_client_hello, and refuse_ech is set
 	Timeout            policy.Reason = "timeout"                // no whole hello within client_hello_timeout
 	// One party has as much of the gateway as the policy's limits let it have.
+	TooManyWaiting        policy.Reason = "too_many_waiting" // closed by the host, at accept: nobody knows yet whose it is
 	TooManyNames          policy.Reason = "too_many_names"
 	TooManyConnections    policy.Reason = "too_many_connections"
 	TooManyNewConnections policy.Reason = "too_many_new_connections"
@@ -29,7 +30,7 @@ const (
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
 	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout,
-	TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, HostError, Revoked, Panic,
+	TooManyWaiting, TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.
@@ -54,6 +55,10 @@ func Counters() []string {
 
 // PanicCounter is the index of the counter of connections closed by a panic.
 func PanicCounter() int { return counterOf(Panic) }
+
+// WaitingCounter is the index of the counter of connections closed since too many
+// wait for their decision.
+func WaitingCounter() int { return counterOf(TooManyWaiting) }
 
 func counterOf(reason policy.Reason) int {
 	for i, r := range refusals {

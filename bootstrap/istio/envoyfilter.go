@@ -34,7 +34,8 @@ func (r *renderer) envoyFilter(about, name string, patches ...*networkingv1alpha
 // every gateway of the mesh.
 func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	cache := r.config.DNSCache()
-	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true, MaxConnections: bootstrap.DefaultMaxConnections})
+	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true, MaxConnections: bootstrap.DefaultMaxConnections,
+		MaxWaiting: bootstrap.DefaultMaxConnections / 4})
 	if r.PolicyBy == ByECDS {
 		filter = bootstrap.DiscoveredPolicyFilter()
 	}

@@ -61,6 +61,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	if !config.Readiness {
 		host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	}
+	host.LimitWaiting(config.MaxWaiting/4, config.MaxWaiting, filter.WaitingCounter())
 	host.ExpireBy(filter.CertificateExpiresKey)
 	module.add(f)
 	// By then Envoy has made up its mind about what the configuration stands in;

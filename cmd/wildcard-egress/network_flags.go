@@ -31,6 +31,8 @@ func addNetworkFlags(flags *pflag.FlagSet, n *bootstrap.Network) {
 		"TCP keepalive on both sides of a stream that was silent for `DURATION`; 0: none")
 	flags.Uint32Var(&n.BufferBytes, "buffer-bytes", n.BufferBytes,
 		"hold `N` bytes for each direction of a connection; a ClientHello with its TLS records must fit; 0: eight times max_client_hello_bytes")
+	flags.Uint32Var(&n.MaxWaiting, "max-waiting", n.MaxWaiting,
+		"let `N` connections wait for their handshake and hello, a quarter of them of one address; 0: a quarter of --max-connections")
 	flags.Uint32Var(&n.DNSNames, "dns-names", n.DNSNames, "hold `N` names in the DNS cache; more of them cost Envoy's main thread more than in proportion")
 	flags.Uint32Var(&n.EarlyDataBytes, "early-data-bytes", n.EarlyDataBytes, "read `N` bytes of the client until the site is connected")
 	flags.BoolVar(&n.LogOpen, "log-open", n.LogOpen, "write a log line when a connection to a site is made, too")

@@ -181,3 +181,13 @@ unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* con
   config_of(config)->gauge_values[id] = value;
   return METRICS_SUCCESS;
 }
+
+bool envoy_dynamic_module_callback_listener_filter_get_remote_address(void* filter, envoy_buffer* address,
+                                                                      uint32_t* port) {
+  return envoy_dynamic_module_callback_network_filter_get_remote_address(filter, address, port);
+}
+
+void envoy_dynamic_module_callback_listener_filter_close_socket(void* filter, module_buffer details) {
+  (void)details;
+  *(bool*)filter = true;
+}

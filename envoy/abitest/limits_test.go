@@ -50,8 +50,8 @@ func TestLimitsHoldForEachParty(t *testing.T) {
 		"new connections":       {allowances: []envoy.Allowance{{Party: "a", PerSecond: 5}}, open: 5, details: "full 2 0"},
 		"of the second party":   {allowances: []envoy.Allowance{{Party: "a", Connections: 9}, {Party: "b", Connections: 3}}, open: 3, details: "full 1 1"},
 		"of the fourth party":   {allowances: []envoy.Allowance{{Party: "a"}, {Party: "b"}, {Party: "c"}, {Party: "d", PerSecond: 2}}, open: 2, details: "full 2 3"},
-		"a share while crowded": {allowances: []envoy.Allowance{{Party: "a", Crowd: 10, Share: 4}}, open: 10, details: "full 1 0"},
-		"less than a share":     {allowances: []envoy.Allowance{{Party: "a", Crowd: 10, Share: many + 2}}, open: many},
+		"a share while crowded": {allowances: []envoy.Allowance{{Party: "a", Crowd: 10, Share: 4}, {Party: "all"}}, open: 10, details: "full 1 0"},
+		"less than a share":     {allowances: []envoy.Allowance{{Party: "a", Crowd: 10, Share: many + 2}, {Party: "all"}}, open: many},
 	} {
 		for _, slots := range []int{0, 16} {
 			t.Run(fmt.Sprintf("%s, recalling %d", name, slots), func(t *testing.T) {

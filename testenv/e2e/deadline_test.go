@@ -164,7 +164,8 @@ func replaced(pairs ...string) func([]byte) ([]byte, error) {
 // WILDCARD_EGRESS_LONG has them come by mTLS.
 func TestSilentConnectionsEndInTimeAndLeaveNoMemory(t *testing.T) {
 	const silent = 5000
-	env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true, Plain: os.Getenv("WILDCARD_EGRESS_LONG") == ""})
+	env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true, Plain: os.Getenv("WILDCARD_EGRESS_LONG") == "",
+		GatewayFlags: []string{"--max-waiting", "20000"}})
 	var resident [2]int64
 	for round := range resident {
 		latest := keepSilent(t, env, silent)

@@ -1,0 +1,76 @@
+package e2e_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"wildcard-egress/testenv"
+	"wildcard-egress/testenv/client"
+)
+
+const tooManyWaiting = "wildcard_egress.denied.too_many_waiting"
+
+// Silent connections without a certificate take a share of the gateway, and no
+// more: another caller is served, from another address and from theirs.
+func TestSilentConnectionsLeaveRoomForOthers(t *testing.T) {
+	const waiting, silent = 40, 200
+	for _, plain := range []bool{false, true} {
+		env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Plain: plain,
+			GatewayFlags: []string{"--max-waiting", "40", "--max-connections", "100"}})
+		var held []net.Conn
+		defer func() {
+			for _, conn := range held {
+				conn.Close()
+			}
+		}()
+		for range silent {
+			conn, err := net.Dial("tcp", env.GatewayAddr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			held = append(held, conn)
+		}
+		other := env.App()
+		other.From = "127.0.0.2"
+		if site, err := env.GetDirect(other, "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
+			t.Errorf("plain %v: another caller: %s answers, %v; want en.wikipedia.org", plain, site, err)
+		}
+		env.WantStat(t, tooManyWaiting, silent-waiting/4)
+		for _, conn := range held {
+			conn.Close()
+		}
+		env.WantStat(t, activeConnections, 0)
+		if site, err := env.GetDirect(env.App(), "en.wikipedia.org"); err != nil || site != "en.wikipedia.org" {
+			t.Errorf("plain %v: the same address, later: %s answers, %v; want en.wikipedia.org", plain, site, err)
+		}
+		wantIdle(t, env)
+	}
+}
+
+// The same holds of those who have shaken hands and say no more.
+func TestSilentCallersWaitWithinTheLimit(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "40"}})
+	open := 0
+	for range 15 {
+		conn, err := env.DialGateway(env.App())
+		if err != nil {
+			continue // closed in its handshake
+		}
+		defer conn.Close()
+		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+			open++
+		}
+	}
+	if open != 10 {
+		t.Errorf("%d silent callers of one address wait, want 10: a quarter of 40", open)
+	}
+	if _, err := env.GetDirect(client.Outer{Certificate: env.Identities.App, From: "127.0.0.2"}, "en.wikipedia.org"); err != nil {
+		t.Error(err)
+	}
+	env.WantStat(t, tooManyWaiting, 5)
+}

@@ -194,6 +194,7 @@ func TestCompareFindsEveryChange(t *testing.T) {
 // compareRandom compares two random policies, and returns how many requests they
 // decide differently.
 func compareRandom(t *testing.T, seed uint64) (differing int) {
+	t.Helper()
 	random := rand.New(rand.NewPCG(seed, 7))
 	before := reference.Random(random)
 	after := mutated(random, before)

@@ -22,14 +22,14 @@ func (l *linter) hosts(rule int) {
 		if r.Action == policy.Deny {
 			continue
 		}
-		suffix, example := openSuffix(host)
+		suffix, label, example := openSuffix(host)
 		front, about := l.sharedFront(host)
 		switch {
 		case host.Kind() == document.Any:
 			l.add(CheckAnyHost, rule, i, "allows every host; list the domains instead")
 		case host.Kind() == document.Exact && !strings.Contains(host.String(), "."):
 			l.add(CheckSingleLabel, rule, i, "has no dot, so no public DNS name is meant; write the full name")
-		case suffix != "" && host.Kind() == document.Wildcard:
+		case suffix != "" && strings.Trim(label, "*") == "":
 			l.add(CheckPublicSuffix, rule, i, "anybody can register a name under the public suffix %q; list the domains instead", suffix)
 		case suffix != "":
 			l.add(CheckPublicSuffix, rule, i, "anybody can register such a name, %q say, under the public suffix %q; list your names instead", example, suffix)
@@ -40,13 +40,13 @@ func (l *linter) hosts(rule int) {
 }
 
 // openSuffix returns a public suffix under which the host matches names whose
-// registrable label is not fixed, and such a name.
-func openSuffix(host document.Pattern) (suffix, example string) {
+// registrable label is not fixed, that label's glob, and such a name.
+func openSuffix(host document.Pattern) (suffix, label, example string) {
 	if host.Kind() == document.Exact || host.Kind() == document.Any {
-		return "", ""
+		return "", "", ""
 	}
 	if host.Kind() == document.Wildcard && isPublicSuffix(host.Domain()) {
-		return host.Domain(), "any." + host.Domain()
+		return host.Domain(), "*", "any." + host.Domain()
 	}
 	for _, plain := range plainHosts(host) {
 		labels := strings.Split(plain, ".")
@@ -54,11 +54,11 @@ func openSuffix(host document.Pattern) (suffix, example string) {
 			suffix, _ := publicsuffix.PublicSuffix(name)
 			registrable := len(labels) - 2 - strings.Count(suffix, ".")
 			if registrable >= 0 && registrable < len(labels) && glob.HasMeta(labels[registrable]) {
-				return suffix, name
+				return suffix, labels[registrable], name
 			}
 		}
 	}
-	return "", ""
+	return "", "", ""
 }
 
 // isPublicSuffix also knows domains whose every child is a public suffix.
@@ -103,8 +103,8 @@ func spellingsOf(label string) (spellings []string) {
 	for _, known := range spellings {
 		s.not = append(s.not, term{atomsOf(known, '.')})
 	}
-	if other, v := s.run(); v == found {
-		spellings = append(spellings, other.name)
+	if other, v := s.run(); v == found { // first, since it makes the plainer example
+		spellings = slices.Insert(spellings, 0, other.name)
 	}
 	return spellings
 }
@@ -112,10 +112,10 @@ func spellingsOf(label string) (spellings []string) {
 // suffixLabels are the labels in the middle of public suffixes: of clouds whose
 // storage and functions have names below a region or a service.
 var suffixLabels = strings.Fields(`
-	s3 s3-website s3-accesspoint s3-deprecated dualstack execute-api elb lambda-url emrappui-prod
 	us-east-1 us-east-2 us-west-1 us-west-2 us-gov-east-1 us-gov-west-1 ca-central-1 ca-west-1 mx-central-1 sa-east-1
 	eu-central-1 eu-central-2 eu-west-1 eu-west-2 eu-west-3 eu-south-1 eu-south-2 eu-north-1 il-central-1
 	af-south-1 me-south-1 me-central-1 ap-east-1 ap-east-2 ap-south-1 ap-south-2 ap-northeast-1 ap-northeast-2 ap-northeast-3
 	ap-southeast-1 ap-southeast-2 ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-7 cn-north-1 cn-northwest-1
+	s3 s3-website s3-accesspoint s3-deprecated dualstack execute-api elb lambda-url emrappui-prod
 	blob web file core cloudapp azurewebsites servicebus database
 	github gitlab herokuapp appspot web run workers pages r2 storage vercel netlify firebaseapp co com org net`)

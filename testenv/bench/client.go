@@ -24,6 +24,7 @@ const clientTimeout = 30 * time.Second
 type dialer struct {
 	addr   string
 	outer  *tls.Config // nil: plain TCP
+	first  []byte      // what comes before the hello: ztunnel's header
 	hellos [][]byte
 	signed atomic.Int64 // full outer handshakes so far
 }
@@ -33,13 +34,16 @@ type handshake string
 
 const (
 	plain   handshake = "plain"   // there is none
+	ambient handshake = "ambient" // there is none; ours is behind ztunnel, the others in plain TCP
 	full    handshake = "full"    // both sides sign, as at a sidecar's first connection
 	resumed handshake = "resumed" // from a ticket, as at all its others
 )
 
+func (h handshake) tls() bool { return h == full || h == resumed }
+
 func (w *world) client(addr string, h handshake) *dialer {
 	c := &dialer{addr: addr, hellos: w.hellos}
-	if h == plain {
+	if !h.tls() {
 		return c
 	}
 	c.outer = &tls.Config{
@@ -82,6 +86,9 @@ func (c *dialer) open(ctx context.Context) (net.Conn, error) {
 		if conn = outer; !outer.ConnectionState().DidResume {
 			c.signed.Add(1)
 		}
+	}
+	if err == nil && c.first != nil {
+		_, err = conn.Write(c.first)
 	}
 	if err != nil {
 		conn.Close()

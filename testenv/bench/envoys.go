@@ -12,7 +12,10 @@ import (
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/testenv/certs"
+	"wildcard-egress/testenv/client"
 	"wildcard-egress/testenv/envoys"
+	"wildcard-egress/testenv/ztunnel"
 )
 
 // startEnvoy starts one of the proxies that are Envoys.
@@ -39,6 +42,9 @@ func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, e
 		return nil, err
 	}
 	p.client = w.client(p.addr, s.handshake)
+	if p.kind == ours && s.handshake == ambient {
+		p.client.first = ztunnel.HeaderOf(certs.AppID, netip.MustParseAddrPort("10.0.0.7:40000"), netip.AddrPortFrom(client.VIP, 443)).Bytes()
+	}
 	return p, nil
 }
 
@@ -51,7 +57,7 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		UpstreamPort:          w.upstream.addr().Port(),
 		AccessLog:             filepath.Join(w.dir, p.file+".access.json"),
 	}
-	if s.handshake != plain {
+	if s.handshake.tls() {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}
 	}
 	switch p.kind {
@@ -64,6 +70,13 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		p.edit = func(hosts []string) error { return w.write(file, policyOf(hosts)) }
 		if err := p.edit(s.hosts); err != nil {
 			return nil, err
+		}
+		if s.handshake == ambient && p.kind == ours {
+			b, err := bootstrap.AmbientGateway(c, filepath.Join(w.dir, file), bootstrap.AmbientConfig{})
+			if err != nil {
+				return nil, err
+			}
+			return bootstrap.YAML(b)
 		}
 		return bootstrap.YAML(bootstrap.Gateway(c, filepath.Join(w.dir, file)))
 	case legacy, terse, article:

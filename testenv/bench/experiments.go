@@ -28,6 +28,12 @@ var experiments = []experiment{
 		}
 		return nil
 	}},
+	{"ambient", func(r *run, ctx context.Context) error {
+		s := usual(ambient)
+		return errors.Join(
+			r.interleaved(ctx, "CPU per connection", s, step{rounds: r.plan.rounds, do: r.perConnection, apart: true}),
+			r.memory(ctx, s))
+	}},
 	{"latency", func(r *run, ctx context.Context) error {
 		return r.interleaved(ctx, "latency", usual(full), step{rounds: r.plan.latencyRounds, do: r.latency})
 	}},

@@ -67,7 +67,7 @@ func (w *world) startHAProxy(ctx context.Context, s setup) (*proxy, error) {
 	return p, w.startServer(ctx, p, s, func(string) (*exec.Cmd, error) {
 		var config bytes.Buffer
 		err := haproxyConfig.Execute(&config, map[string]any{
-			"Workers": s.workers, "Dir": w.dir, "File": p.file, "TLS": s.handshake != plain, "CA": w.files.ca,
+			"Workers": s.workers, "Dir": w.dir, "File": p.file, "TLS": s.handshake.tls(), "CA": w.files.ca,
 			"Resolver": w.dns.Addr(), "UpstreamPort": w.upstream.addr().Port(),
 		})
 		if err != nil {

@@ -84,7 +84,7 @@ func (w *world) startNginx(ctx context.Context, s setup) (*proxy, error) {
 	return p, w.startServer(ctx, p, s, func(port string) (*exec.Cmd, error) {
 		var config bytes.Buffer
 		err := nginxConfig.Execute(&config, map[string]any{
-			"Workers": s.workers, "Dir": w.dir, "File": p.file, "TLS": s.handshake != plain, "Port": port,
+			"Workers": s.workers, "Dir": w.dir, "File": p.file, "TLS": s.handshake.tls(), "Port": port,
 			"Cert": w.files.cert, "Key": w.files.key, "CA": w.files.ca, "Resolver": w.dns.Addr(), "Module": nginxModules,
 			"Root": os.Geteuid() == 0,
 		})

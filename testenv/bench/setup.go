@@ -35,6 +35,7 @@ type setup struct {
 func (s setup) String() string {
 	text := map[handshake]string{
 		full: "mTLS, full handshake", resumed: "mTLS, resumed", plain: "plain TCP",
+		ambient: "ours behind ztunnel (not in the figure), the others in plain TCP",
 	}[s.handshake]
 	if s.workers == 1 {
 		return text

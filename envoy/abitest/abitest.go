@@ -67,6 +67,15 @@ type Conn struct{ c *C.struct_host_conn }
 // Accept makes a connection, up to the new_connection hook.
 func (c *Config) Accept() *Conn { return &Conn{C.host_conn_new(c.c)} }
 
+// AcceptBehind is Accept for a filter that others stand before: it hears of the
+// connection when they let it through.
+func (c *Config) AcceptBehind() *Conn { return &Conn{C.host_conn_new_behind(c.c)} }
+
+// Wake is the scheduled hook for what Conn.Waker has posted.
+func (c *Conn) Wake() { c.Scheduled(wake) }
+
+const wake = 3 // SCHEDULED_WAKE of conn.h
+
 // LoseHandle leaves the connection a handle that is none, as a bug of package
 // envoy would. Its Go side leaks.
 func (c *Conn) LoseHandle() { C.host_conn_lose_handle(c.c) }

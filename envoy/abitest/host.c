@@ -52,7 +52,7 @@ void host_conn_lose_handle(struct host_conn* c) { ((struct conn*)c->module)->han
 
 uint64_t host_config_count(struct host_config* c, size_t counter) { return c->counts[counter]; }
 
-struct host_conn* host_conn_new(struct host_config* config) {
+static struct host_conn* filter_new(struct host_config* config) {
   struct host_conn* c = calloc(1, sizeof *c);
   references_init(&c->references);
   config->references.strong++;
@@ -60,6 +60,19 @@ struct host_conn* host_conn_new(struct host_config* config) {
   c->read_disabled = 1;
   live_filters++;
   c->module = envoy_dynamic_module_on_network_filter_new(config->module, c);
+  return c;
+}
+
+struct host_conn* host_conn_new(struct host_config* config) {
+  struct host_conn* c = filter_new(config);
+  envoy_dynamic_module_on_network_filter_new_connection(c, c->module);
+  return c;
+}
+
+// As Envoy for a filter that others stand before.
+struct host_conn* host_conn_new_behind(struct host_config* config) {
+  struct host_conn* c = filter_new(config);
+  envoy_dynamic_module_on_network_filter_event(c, c->module, EVENT_CONNECTED);
   envoy_dynamic_module_on_network_filter_new_connection(c, c->module);
   return c;
 }

@@ -61,6 +61,7 @@ void host_config_lose_handle(struct host_config*);  // a bug of package envoy
 uint64_t host_config_count(struct host_config*, size_t counter);
 
 struct host_conn* host_conn_new(struct host_config*);
+struct host_conn* host_conn_new_behind(struct host_config*);
 void host_conn_lose_handle(struct host_conn*);  // a bug of package envoy
 void host_conn_proxied(struct host_conn*, const char* identity, uint32_t port);  // takes identity
 void host_conn_append(struct host_conn*, const char* data, size_t length);

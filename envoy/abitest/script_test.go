@@ -25,6 +25,9 @@ type script struct {
 	revoke    func(*envoy.Conn)
 	close     func()
 
+	unresolved, woken func(*envoy.Conn)
+	failed            func(*envoy.Conn)
+
 	entered atomic.Int64 // calls of data
 }
 
@@ -81,6 +84,9 @@ func (f *filter) OnData(b []byte, end bool) api.FilterStatus {
 
 func (f *filter) OnEvent(api.ConnectionEvent) { on(f.script.event, f.conn) }
 func (f *filter) OnDeadline()                 { on(f.script.deadline, f.conn) }
+func (f *filter) OnUnresolved()               { on(f.script.unresolved, f.conn) }
+func (f *filter) OnWoken()                    { on(f.script.woken, f.conn) }
+func (f *filter) OnFailed(envoy.Failure)      { on(f.script.failed, f.conn) }
 
 func call(f func()) {
 	if f != nil {

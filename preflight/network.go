@@ -24,7 +24,7 @@ type place struct {
 func checkNetworkPolicies(c *Cluster) (string, error) {
 	dns := place{"DNS (kube-system, k8s-app=kube-dns, UDP 53)", "kube-system", map[string]string{"k8s-app": "kube-dns"}, corev1.ProtocolUDP, 53}
 	istiod := place{"istiod (port 15012)", c.mesh, map[string]string{"app": "istiod"}, corev1.ProtocolTCP, 15012}
-	gateway := place{fmt.Sprintf("the gateway (port %d)", c.port), c.namespace, c.selector, corev1.ProtocolTCP, int32(c.port)} //nolint:gosec // a port
+	gateway := place{fmt.Sprintf("the gateway (port %d)", c.port), c.namespace, c.selector, corev1.ProtocolTCP, int32(c.port)}
 	var found []string
 	look := func(namespace string, pods map[string]string, places ...place) {
 		for _, p := range places {

@@ -117,7 +117,7 @@ func TestRenderRefusesAPolicyThatIstioCanNotCarry(t *testing.T) {
 	t.Run("larger than an object of Kubernetes, packed too", func(t *testing.T) {
 		p := parse(t, richPolicy)
 		noise := make([]byte, 1<<21)
-		rand.NewChaCha8([32]byte{}).Read(noise)
+		_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
 		p.Text = append(p.Text, "# "+hex.EncodeToString(noise)+"\n"...)
 		if _, err := istio.Render(p, istio.DefaultOptions()); err == nil || !strings.Contains(err.Error(), "bytes of data; Kubernetes takes") {
 			t.Errorf("error %v", err)

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -120,6 +121,6 @@ func TestAConnectionHasALongestDuration(t *testing.T) {
 }
 
 func isTimeout(err error) bool {
-	failed, ok := err.(net.Error)
-	return ok && failed.Timeout()
+	var failed net.Error
+	return errors.As(err, &failed) && failed.Timeout()
 }

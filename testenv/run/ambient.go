@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"time"
@@ -21,10 +22,10 @@ var ambientRequests = []attempt{
 
 // ambientAttacks go to the gateway's port on loopback, where only ztunnel should be.
 var ambientAttacks = []attempt{
-	{what: "no PROXY header, SNI en.wikipedia.org", try: raw(nil, "en.wikipedia.org"), want: outcome{why: "reset"}},
-	{what: "PROXY version 1", try: raw([]byte("PROXY TCP4 10.0.0.7 240.250.0.1 40000 443\r\n"), "en.wikipedia.org"), want: outcome{why: "reset"}},
-	{what: "a header of LOCAL, with a caller", try: raw(header(ztunnel.CommandLocal), "en.wikipedia.org"), want: outcome{why: "no_rule"}},
-	{what: "a header for port 22", try: raw(headerFor(22), "en.wikipedia.org"), want: outcome{why: "no_rule"}},
+	{what: "no PROXY header, SNI en.wikipedia.org", try: raw(nil), want: outcome{why: "reset"}},
+	{what: "PROXY version 1", try: raw([]byte("PROXY TCP4 10.0.0.7 240.250.0.1 40000 443\r\n")), want: outcome{why: "reset"}},
+	{what: "a header of LOCAL, with a caller", try: raw(header(ztunnel.CommandLocal)), want: outcome{why: "no_rule"}},
+	{what: "a header for port 22", try: raw(headerFor(22)), want: outcome{why: "no_rule"}},
 }
 
 func throughZtunnel(name string) func(*testenv.Env) outcome {
@@ -48,8 +49,8 @@ func headerFor(port uint16) []byte {
 	return ztunnel.HeaderOf(certs.AppID, netip.MustParseAddrPort("10.0.0.7:40000"), netip.AddrPortFrom(client.VIP, port)).Bytes()
 }
 
-// raw writes bytes before the session.
-func raw(first []byte, name string) func(*testenv.Env) outcome {
+// raw writes bytes before a session with en.wikipedia.org.
+func raw(first []byte) func(*testenv.Env) outcome {
 	return func(env *testenv.Env) outcome {
 		before, err := env.GatewayLog.Entries()
 		if err != nil {
@@ -64,9 +65,9 @@ func raw(first []byte, name string) func(*testenv.Env) outcome {
 			tcp.Close()
 			return outcome{err: err}
 		}
-		site, clientErr := ask(env, tcp.(*net.TCPConn), name)
+		site, clientErr := ask(env, tcp.(*net.TCPConn), "en.wikipedia.org")
 		o := decided(env, func(logs.Entry) bool { return fresh(env, len(before)) }, site, clientErr)
-		if o.why == "" && o.site == "" && o.err == clientErr {
+		if o.why == "" && o.site == "" && errors.Is(o.err, clientErr) {
 			o.why = "reset"
 		}
 		return o

@@ -90,6 +90,11 @@ func printExplanation(out io.Writer, file string, e analysis.Explanation) {
 	if d.CloseOnRevoke {
 		row("on_revoke", "close")
 	}
+	if l := e.Decision.Limits; l != nil {
+		row("limits per_caller", l.PerCaller.String())
+		row("limits total", l.Total.String())
+		row("limits mode", l.Mode.String())
+	}
 	row("shadow_decision", d.ShadowDecision)
 	row("shadow_rule", d.ShadowRule)
 	if e.Err != nil {

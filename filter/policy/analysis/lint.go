@@ -64,6 +64,7 @@ func Lint(d *document.Document, o LintOptions) []Finding {
 		l.principals(i)
 		l.connectionReuse(i)
 		l.keyOrder(i)
+		l.limits(i)
 	}
 	slices.SortStableFunc(l.findings, func(a, b Finding) int { return a.Compare(b.Problem) })
 	return l.findings

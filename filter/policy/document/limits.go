@@ -1,7 +1,9 @@
 package document
 
 import (
+	"fmt"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -70,4 +72,15 @@ func (l Limits) values() []Value {
 		duration = l.Duration.String()
 	}
 	return append(values, Value{"limits.connection_duration", duration})
+}
+
+// String returns what is limited, as the policy file has it; empty for nothing.
+func (a Allowance) String() string {
+	var limited []string
+	for _, f := range AllowanceFields {
+		if n := *f.Of(&a); n != 0 {
+			limited = append(limited, fmt.Sprintf("%s: %d", f.Name, n))
+		}
+	}
+	return strings.Join(limited, ", ")
 }

@@ -118,6 +118,9 @@ static bool make_key(struct conn* c, struct table* t) {
       hello.name_length > MAX_NAME)
     return false;
   if (!read_caller(c, &caller)) return false;
+  // For limits, who has a name that is no plain text is an address.
+  for (size_t i = 0; i < caller.name.length; i++)
+    if (caller.name.ptr[i] <= ' ' || caller.name.ptr[i] > '~') return false;
   t->key_length = 0;
   append(t, (const char*)hello.name, hello.name_length);
   append(t, caller.outer.ptr, caller.outer.length);

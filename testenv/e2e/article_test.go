@@ -62,7 +62,8 @@ func TestFirstConnectionOfEachFreshNameWorks(t *testing.T) {
 
 // Envoy's own limit of the DNS cache is 1,024 names, for all clients together.
 func TestManyFreshNamesInARowAllWork(t *testing.T) {
-	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, Plain: true, WithoutSidecar: true})
+	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, Plain: true, WithoutSidecar: true,
+		GatewayFlags: []string{"--dns-names", "8192"}})
 	site, err := env.AddSite(sites.Options{Names: []string{"*.wikipedia.org"}, Serve: greet})
 	if err != nil {
 		t.Fatal(err)

@@ -74,3 +74,22 @@ func TestSilentCallersWaitWithinTheLimit(t *testing.T) {
 	}
 	env.WantStat(t, tooManyWaiting, 5)
 }
+
+// limitsWaiting is a trial of the callbacks: of one address a quarter of eight wait.
+func limitsWaiting(t *testing.T, _ *testenv.Env) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "8"}})
+	for i := range 3 {
+		conn, err := net.Dial("tcp", env.GatewayAddr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if i < 2 {
+			continue
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second)) // before the first bytes' time is over
+		if _, err := conn.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the third connection that waits: read ends with %v, want it closed", err)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/certs"
@@ -94,7 +96,11 @@ func TestAmbientMatrix(t *testing.T) {
 			continue
 		}
 		t.Run(c.Name, func(t *testing.T) {
-			tryRow(t, env, c, verdictOf(c), func(conn client.Conn) {
+			want := verdictOf(c)
+			if want.reason == "not_tls" { // seen whole, it may have a name
+				want.detail = cmp.Or(clienthello.Protocol(c.Bytes), want.detail)
+			}
+			tryRow(t, env, c, want, func(conn client.Conn) {
 				_, _ = conn.Write(c.Bytes)
 				if c.Result == hellotest.Incomplete {
 					// Envoy resets a client that ends its side while the header is read.

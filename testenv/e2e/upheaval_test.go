@@ -63,7 +63,7 @@ func TestClientsGoWhileTheirNameIsResolved(t *testing.T) {
 
 // Clients end at the moment of their deadline, on two workers.
 func TestClientsGoAtTheirDeadline(t *testing.T) {
-	env := testenv.Start(t, testenv.Options{WithoutSidecar: true, Plain: true, Concurrency: 2,
+	env := testenv.Start(t, testenv.Options{WithoutSidecar: true, Plain: true, Concurrency: 2, GatewayFlags: []string{"--max-waiting", "20000"},
 		Policy: "version: 1\ndefaults: {client_hello_timeout: 100ms}\nrules: [{name: all, hosts: ['*']}]\n"})
 	part := hello("en.wikipedia.org")[:200]
 	const n = 4000

@@ -111,8 +111,12 @@ func mayReplace(dir string, header []byte) error {
 	return nil
 }
 
-// ReplaceFile writes a file whole or not at all.
-func ReplaceFile(path string, data []byte) error {
+// ReplaceFile writes a file whole or not at all. It takes the place of nothing
+// but a regular file that is empty or begins with header.
+func ReplaceFile(path string, data, header []byte) error {
+	if err := mayReplaceFile(path, header); err != nil {
+		return err
+	}
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".wildcard-egress-*")
 	if err != nil {
 		return err
@@ -124,4 +128,23 @@ func ReplaceFile(path string, data []byte) error {
 		return err
 	}
 	return os.Rename(temporary.Name(), path)
+}
+
+// mayReplaceFile reads no device or pipe, which might not end.
+func mayReplaceFile(path string, header []byte) error {
+	info, err := os.Lstat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var text []byte
+	if err == nil && info.Mode().IsRegular() {
+		text, err = os.ReadFile(path)
+	}
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || len(text) > 0 && !bytes.HasPrefix(text, header) {
+		return fmt.Errorf("%s is not of this command's making; choose another file, or remove it", path)
+	}
+	return nil
 }

@@ -187,7 +187,7 @@ func (f *bootstrapFlags) render(cmd *cobra.Command, b *bootstrapv3.Bootstrap) er
 		if err != nil {
 			return err
 		}
-		if err := folder.ReplaceFile(f.lds, listeners); err != nil {
+		if err := folder.ReplaceFile(f.lds, listeners, []byte("resources:\n")); err != nil {
 			return fmt.Errorf("--lds: %w", err)
 		}
 	}

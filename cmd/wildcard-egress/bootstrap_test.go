@@ -212,3 +212,20 @@ func TestAdminInterfaceThatOthersReachIsWarnedOf(t *testing.T) {
 		}
 	}
 }
+
+func TestListenersReplaceNothingThatIsNotOfThisCommandsMaking(t *testing.T) {
+	for _, lds := range []string{"policy.yaml", "/dev/null", "."} {
+		stdout, _, err := bootstrapCommand(t, "gateway", "policy.yaml", "--lds", lds)
+		if err == nil || !strings.Contains(err.Error(), "not of this command's making") || stdout != "" {
+			t.Errorf("--lds %s: %v, want that it stays as it is", lds, err)
+		}
+		if text, err := os.ReadFile("policy.yaml"); err != nil || string(text) != goodPolicy {
+			t.Errorf("--lds %s: the policy is %q now, %v", lds, text, err)
+		}
+	}
+	for range 2 { // a new file, and its own of before
+		if _, _, err := bootstrapCommand(t, "gateway", "policy.yaml", "--lds", "../listeners.yaml"); err != nil {
+			t.Error(err)
+		}
+	}
+}

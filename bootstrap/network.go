@@ -100,7 +100,7 @@ func (n Network) Validate() error {
 		fault("%s %v: want %v to %v%s", flag, d, least, most, zero)
 	}
 	if !slices.Contains(DNSFamilies, n.DNSFamily) {
-		fault("--dns-family %q: want one of %q", n.DNSFamily, DNSFamilies)
+		fault("--dns-family %q: want one of %v", n.DNSFamily, DNSFamilies)
 	}
 	const day = 24 * time.Hour
 	duration("--keepalive", n.Keepalive, time.Second, 2*time.Hour, "none")

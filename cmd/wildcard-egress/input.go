@@ -67,19 +67,32 @@ func unreadable(err error) error {
 	return fmt.Errorf("%w; name a file that you can read, or - for standard input", err)
 }
 
+// maxInputBytes bounds what is read of a file, such as of a device that never
+// ends. The parsers refuse less than that.
+const maxInputBytes = 128 << 20
+
 // readFile reads a file, or the command's standard input if it is "-", and
 // returns the name to show for it.
 func readFile(cmd *cobra.Command, file string) (name string, data []byte, err error) {
-	if file == "-" {
-		if data, err = io.ReadAll(cmd.InOrStdin()); err != nil {
-			err = fmt.Errorf("standard input: %w", err)
+	name, in := "stdin", cmd.InOrStdin()
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return file, nil, unreadable(err)
 		}
-		return "stdin", data, err
+		defer f.Close()
+		name, in = file, f
 	}
-	if data, err = os.ReadFile(file); err != nil {
+	data, err = io.ReadAll(io.LimitReader(in, maxInputBytes+1))
+	switch {
+	case err != nil && file == "-":
+		err = fmt.Errorf("standard input: %w", err)
+	case err != nil:
 		err = unreadable(err)
+	case len(data) > maxInputBytes:
+		err = fmt.Errorf("%s: more than %d bytes; no file that this command reads has as many", name, maxInputBytes)
 	}
-	return file, data, err
+	return name, data, err
 }
 
 func readPolicy(cmd *cobra.Command, file string) (*document.Document, error) {

@@ -25,3 +25,21 @@ func TestPolicyWithoutANewlineAtItsEndIsNoPolicy(t *testing.T) {
 		}
 	}
 }
+
+func TestADeviceThatNeverEndsIsNotReadForEver(t *testing.T) {
+	root := newRootCommand()
+	root.SetArgs([]string{"check", "/dev/zero"})
+	root.SetOut(&bytes.Buffer{})
+	if err := root.Execute(); err == nil || !strings.Contains(err.Error(), "/dev/zero: more than 134217728 bytes") {
+		t.Errorf("%v, want that it is too large", err)
+	}
+}
+
+func TestAnswersCannotSteerATerminal(t *testing.T) {
+	var out bytes.Buffer
+	text := "a\x1b[31m\u009b\x7f\tb\r\n\xffé"
+	n, err := (&answer{to: &out}).Write([]byte(text))
+	if want := `a\u001b[31m\u009b\u007f` + "\tb\r\n\xffé"; n != len(text) || err != nil || out.String() != want {
+		t.Errorf("%d, %v: %q, want %q", n, err, out.String(), want)
+	}
+}

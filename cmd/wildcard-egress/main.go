@@ -3,12 +3,15 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"syscall"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 )
@@ -39,24 +42,47 @@ func run() int {
 	case errors.Is(err, errNegative):
 		return exitNegative
 	default:
-		fmt.Fprintln(os.Stderr, err)
+		os.Stderr.Write(append(visible([]byte(err.Error())), '\n'))
 	}
 	return exitBadInput
 }
 
 // answer is standard output. It keeps the first error, so that commands need
-// not look at each line that they print.
+// not look at each line that they print, and shows what would steer a terminal.
 type answer struct {
 	to  io.Writer
 	err error
 }
 
 func (a *answer) Write(p []byte) (n int, err error) {
-	n, err = a.to.Write(p)
+	_, err = a.to.Write(visible(p))
 	if a.err == nil {
 		a.err = err
 	}
-	return n, err
+	if err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+// visible escapes the control characters that names of files and arguments may
+// have, as JSON does it. YAML and JSON of ours have none.
+func visible(text []byte) []byte {
+	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
+	if !bytes.ContainsFunc(text, isControl) {
+		return text
+	}
+	var out []byte
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		if isControl(r) {
+			out = fmt.Appendf(out, "\\u%04x", r)
+		} else {
+			out = append(out, text[:size]...)
+		}
+		text = text[size:]
+	}
+	return out
 }
 
 func newRootCommand() *cobra.Command {

@@ -78,6 +78,9 @@ func wanted(f *pflag.Flag) string {
 	case "duration":
 		return "a time such as 30s or 5m"
 	}
+	if name, _ := pflag.UnquoteUsage(f); name == "ADDRESS" {
+		return "an IP address"
+	}
 	return ""
 }
 

@@ -29,9 +29,7 @@ func TestMissingFileDeniesUntilItAppears(t *testing.T) {
 			must(t, os.MkdirAll(filepath.Dir(path), 0o700))
 			replace(t, path, rules(3))
 			wantRules(t, use.Lineage, 3)
-			if got := n.told(); got != "refused 3" {
-				t.Errorf("told %q, want the missing file once and then the policy", got)
-			}
+			soon(t, "the missing file is told once, and then the policy", func() bool { return n.told() == "refused 3" })
 		})
 	}
 }

@@ -94,7 +94,11 @@ func (f *bootstrapFlags) config() (bootstrap.Config, error) {
 		MaxConnections:        f.maxConnections,
 	}
 	for _, r := range f.resolvers {
-		c.Resolvers = append(c.Resolvers, addressFlag(&faults, "--dns-resolver", r))
+		address := addressFlag(&faults, "--dns-resolver", r)
+		if address.IsValid() && address.Port() == 0 {
+			faults.add("--dns-resolver %q: no DNS server has port 0; give its port, such as 53", r)
+		}
+		c.Resolvers = append(c.Resolvers, address)
 	}
 	if f.maxConnections == 0 {
 		faults.add("--max-connections 0: want 1 or more")
@@ -157,7 +161,7 @@ func addressFlag(faults *faults, flag, text string) netip.AddrPort {
 			host = "127.0.0.1"
 		}
 		var address netip.AddrPort
-		if address, err = netip.ParseAddrPort(net.JoinHostPort(host, port)); err == nil {
+		if address, err = netip.ParseAddrPort(net.JoinHostPort(host, port)); err == nil && address.Addr().Zone() == "" {
 			return address
 		}
 	}

@@ -47,6 +47,8 @@ func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
 		"a listener without port":        {append(sidecar, "--listen", "127.0.0.1"), "--listen"},
 		"a port that is none":            {append(sidecar, "--admin", "127.0.0.1:70000"), "--admin"},
 		"a resolver by name":             {append(sidecar, "--dns-resolver", "dns.google:53"), "--dns-resolver"},
+		"a resolver without port":        {append(sidecar, "--dns-resolver", "127.0.0.1:0"), `--dns-resolver "127.0.0.1:0": no DNS server has port 0`},
+		"a zone, which Envoy can't read": {append(sidecar, "--listen", "[::1%lo]:1"), `--listen "[::1%lo]:1": want HOST:PORT`},
 		"a certificate alone":            {append(sidecar, "--cert", "cert.pem"), "--cert, --key, --ca: give all three"},
 		"no CA":                          {append(sidecar, "--cert", "cert.pem", "--key", "key.pem"), "--cert, --key, --ca: give all three"},
 		"a guard that is neither":        {append(sidecar, "--address-guard", "maybe"), `--address-guard "maybe": want on or off`},

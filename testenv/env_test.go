@@ -156,7 +156,7 @@ func TestEnvThatDoesNotStartLeavesNothing(t *testing.T) {
 	}{
 		"a flag that the command does not have": {
 			options: testenv.Options{Policy: wikipediaPolicy, SidecarFlags: []string{"--no-such-flag"}},
-			want:    "sidecar: wildcard-egress bootstrap sidecar: exit status 2: unknown flag: --no-such-flag",
+			want:    "sidecar: wildcard-egress bootstrap sidecar: exit status 2: sidecar: --no-such-flag: no such flag",
 		},
 		"a bootstrap that Envoy refuses": {
 			options: testenv.Options{Policy: wikipediaPolicy, EditGateway: func(b []byte) ([]byte, error) {

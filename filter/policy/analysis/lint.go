@@ -5,6 +5,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -37,18 +38,23 @@ const (
 	CheckPortNotTLS      = "port_not_tls"     // a port on which clients don't begin with TLS
 	CheckKeyOrder        = "key_order"        // a truncated file would open more
 	CheckLookAlike       = "look_alike"       // letters that look like others
+	CheckNotFinished     = "not_finished"     // it took too long: the rest was not looked at
 )
 
 // LintOptions say what the policy is for.
 type LintOptions struct {
 	// NoClientCertificates: the listener asks for none, so no caller is known.
 	NoClientCertificates bool
+	// Limit is how long it may take; 0: 10 seconds.
+	Limit time.Duration
 }
 
-// Lint returns what is probably not meant in d, in the file's order.
+// Lint returns what is probably not meant in d, in the file's order. Where the
+// time is over, it says from which rule on it has not looked.
 func Lint(d *document.Document, o LintOptions) []Finding {
 	l := linter{document: d, options: o, index: newHostIndex(d.Rules)}
-	l.deadline = time.Now().Add(lintLimit)
+	limit := cmp.Or(o.Limit, lintLimit)
+	l.deadline = time.Now().Add(limit)
 	if len(l.index.globs) > 0 {
 		all := make([]document.Pattern, 0, len(l.index.patterns))
 		for _, host := range l.index.patterns {
@@ -65,12 +71,16 @@ func Lint(d *document.Document, o LintOptions) []Finding {
 		l.connectionReuse(i)
 		l.keyOrder(i)
 		l.limits(i)
+		if time.Now().After(l.deadline) {
+			l.add(CheckNotFinished, i, -1, "lint ended after %v: this rule and the %d behind it were not looked at in full; "+
+				"lint a part of the policy, or write fewer globs", limit, len(d.Rules)-i-1)
+			break
+		}
 	}
 	slices.SortStableFunc(l.findings, func(a, b Finding) int { return a.Compare(b.Problem) })
 	return l.findings
 }
 
-// lintLimit bounds what is spent on globs; what is not told by then is not found.
 const lintLimit = 10 * time.Second
 
 type linter struct {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"wildcard-egress/filter/policy/analysis"
 	"wildcard-egress/filter/policy/internal/reference"
@@ -208,5 +209,13 @@ policy.yaml:5:35: rules[1].hosts[0]: "b.com": rule "a" allows other names of "*.
 	}
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("findings: got\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestLintSaysThatItDidNotFinish(t *testing.T) {
+	d := reference.Parse(t, "version: 1\nrules:\n- {name: a, hosts: [b.com]}\n- {name: b, hosts: [c.com]}\n")
+	findings := analysis.Lint(d, analysis.LintOptions{Limit: time.Nanosecond})
+	if len(findings) != 1 || findings[0].Check != analysis.CheckNotFinished || findings[0].Line != 3 {
+		t.Errorf("findings %+v, want %s of the first rule alone", findings, analysis.CheckNotFinished)
 	}
 }

@@ -2,6 +2,7 @@ package preflight
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -70,7 +71,7 @@ func read(ask Ask, port uint16, groups ...[]part) *Gateway {
 	for _, p := range slices.Concat(groups...) {
 		body, err := ask(p.path)
 		if err == nil {
-			err = p.take(g, body)
+			err = notEnvoy(p.take(g, body))
 		}
 		if err != nil {
 			g.err = fmt.Errorf("%s: %w", p.path, err)
@@ -78,6 +79,16 @@ func read(ask Ask, port uint16, groups ...[]part) *Gateway {
 		}
 	}
 	return g
+}
+
+// notEnvoy says of what is no JSON, or another one, what that means to who asked.
+func notEnvoy(err error) error {
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	if errors.As(err, &syntax) || errors.As(err, &kind) {
+		return errors.New("not what Envoy's admin interface answers; check the address")
+	}
+	return err
 }
 
 func (g *Gateway) readServerInfo(body []byte) error {

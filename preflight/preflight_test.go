@@ -42,3 +42,12 @@ func TestPreflightReadsAroundWhatItDoesNotKnow(t *testing.T) {
 		t.Errorf("error %v, want the chain's filters by name", err)
 	}
 }
+
+func TestAnswersOfAnotherServerAreNotReadAsEnvoys(t *testing.T) {
+	for name, answer := range map[string]string{"text": "xyz", "nothing": "", "other JSON": "[1]", "cut": `{"version":`} {
+		err := Ready(func(string) ([]byte, error) { return []byte(answer), nil }, 8443)
+		if err == nil || !strings.Contains(err.Error(), "not what Envoy's admin interface answers") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}

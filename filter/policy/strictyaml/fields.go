@@ -35,7 +35,7 @@ func (r *Reader) Fields(node *yaml.Node, path Path, read Fields) bool {
 		field := func() string { return strings.TrimPrefix(path()+"."+key, ".") }
 		switch {
 		case !ok || read[key] == nil:
-			r.Add(pair[0], path, "unknown field %q; the fields here are %s", Clip(key), lazily(known, read))
+			r.Add(pair[0], path, "unknown field %q; the fields here are %s", Clip(pair[0].Value), lazily(known, read))
 		case seen[key]:
 			r.Add(pair[0], field, "field given twice; remove one")
 		default:

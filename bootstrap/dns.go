@@ -36,11 +36,13 @@ const (
 // after 250 ms when it has seen quick answers, and doubles that with each try:
 // a recursor that has to ask far away needs many. A socket takes few questions,
 // so that one whose port goes dead (conntrack, a DNS pod that is replaced) is
-// left soon; Envoy 1.40 would use it for ever.
+// left soon; Envoy 1.40 would use it for ever. And Envoy would never read
+// /etc/resolv.conf again, unless its channel has a longest duration.
 const (
 	queryTries    = 6
 	queryTimeout  = 2 // seconds, before the first answer of a server
 	queriesSocket = 5
+	channelTime   = time.Second     // what is asked at its end goes on
 	lookupTimeout = 8 * time.Second // in all: both families, every try
 )
 
@@ -93,10 +95,11 @@ func (c Config) DNSCache() *dfpv3.DnsCacheConfig {
 // en.wikipedia.org.<namespace>.svc.cluster.local.
 func (c Config) resolver() *corev3.TypedExtensionConfig {
 	cares := &caresv3.CaresDnsResolverConfig{
-		DnsResolverOptions:  &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
-		QueryTimeoutSeconds: wrapperspb.UInt64(queryTimeout),
-		QueryTries:          wrapperspb.UInt32(queryTries),
-		UdpMaxQueries:       wrapperspb.UInt32(queriesSocket),
+		DnsResolverOptions:    &corev3.DnsResolverOptions{NoDefaultSearchDomain: true},
+		QueryTimeoutSeconds:   wrapperspb.UInt64(queryTimeout),
+		QueryTries:            wrapperspb.UInt32(queryTries),
+		UdpMaxQueries:         wrapperspb.UInt32(queriesSocket),
+		MaxUdpChannelDuration: durationpb.New(channelTime),
 	}
 	for _, r := range c.Resolvers {
 		cares.Resolvers = append(cares.Resolvers, socketAddress(r))

@@ -83,10 +83,9 @@ func TestManyConnectionsAreRevokedInSmallTurns(t *testing.T) {
 	t.Logf("%d connections on one worker revoked %v after the edit, %v of its time each; turns over 2.5, 5, 10 ms (wall clock): %d, %d, %d; bystanders: %d round trips, slowest %v",
 		n, elapsed.Round(time.Millisecond), (worker / time.Duration(n)).Round(time.Microsecond), after.longerThan(2500*time.Microsecond, before),
 		after.longerThan(5*time.Millisecond, before), after.longerThan(10*time.Millisecond, before), trips(bystanders), slowest(bystanders).Round(time.Millisecond))
-	// CPU time, since other processes of this machine stretch a turn.
-	busy := max(after.longerThan(250*time.Microsecond, before), 1)
-	if burst := worker / time.Duration(busy); burst > 5*time.Millisecond {
-		t.Errorf("%d busy turns with %v of worker time each, want 5 ms at most", busy, burst)
+	// By number: on a loaded machine a turn takes longer, by any clock.
+	if busy := after.longerThan(250*time.Microsecond, before); busy < int64(n/100) {
+		t.Errorf("%d connections were revoked in %d busy turns of the worker, want some 100 in each at most", n, busy)
 	}
 	for _, s := range doomed {
 		if err := s.awaitEnd(revokedWithin); err != nil {

@@ -62,7 +62,7 @@ func TestSilentCallersWaitWithinTheLimit(t *testing.T) {
 		}
 		defer conn.Close()
 		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		if _, err := conn.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 			open++
 		}
 	}
@@ -77,6 +77,7 @@ func TestSilentCallersWaitWithinTheLimit(t *testing.T) {
 
 // limitsWaiting is a trial of the callbacks: of one address a quarter of eight wait.
 func limitsWaiting(t *testing.T, _ *testenv.Env) {
+	t.Helper()
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "8"}})
 	for i := range 3 {
 		conn, err := net.Dial("tcp", env.GatewayAddr)
@@ -88,7 +89,7 @@ func limitsWaiting(t *testing.T, _ *testenv.Env) {
 			continue
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second)) // before the first bytes' time is over
-		if _, err := conn.Read(make([]byte, 1)); err != io.EOF && !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the third connection that waits: read ends with %v, want it closed", err)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	networkingv1 "istio.io/client-go/pkg/apis/networking/v1"
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -41,44 +40,16 @@ func (r *renderer) ambientDeployment() object {
 	labels["app"], labels["version"] = r.Name, "v1"
 	labels[dataPlaneLabel], labels["sidecar.istio.io/inject"] = "ambient", "false"
 	labels["gateway.networking.k8s.io/gateway-name"] = r.Name
-	grace := int64((drainTime + 30*time.Second) / time.Second)
-	var replicas *int32 // the HorizontalPodAutoscaler's
-	if r.leaves("horizontalpodautoscaler") {
-		replicas = &r.Replicas
+	comment := "The gateway's pods: a plain Envoy. On their loopback callers are believed: no hostNetwork, no other\n" +
+		"container. Their own DNS is not ztunnel's, which would answer with the address of the gateway itself."
+	template := corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{"ambient.istio.io/dns-capture": "false"}},
 	}
-	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
-	return object{comment: "The gateway's pods: a plain Envoy. On their loopback callers are believed: no hostNetwork, no other\n" +
-		"container. Their own DNS is not ztunnel's, which would answer with the address of the gateway itself.", value: &appsv1.Deployment{
-		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
-		ObjectMeta: r.meta(r.Name),
-		Spec: appsv1.DeploymentSpec{
-			Replicas: replicas,
-			Selector: &metav1.LabelSelector{MatchLabels: r.selector()},
-			Strategy: appsv1.DeploymentStrategy{
-				Type:          appsv1.RollingUpdateDeploymentStrategyType,
-				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one},
-			},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: map[string]string{"ambient.istio.io/dns-capture": "false"}},
-				Spec: corev1.PodSpec{
-					ServiceAccountName:            r.Name,
-					AutomountServiceAccountToken:  new(bool),
-					TerminationGracePeriodSeconds: &grace,
-					SecurityContext: &corev1.PodSecurityContext{
-						RunAsNonRoot:   yes(),
-						SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-					},
-					TopologySpreadConstraints: []corev1.TopologySpreadConstraint{
-						r.spreadOver("topology.kubernetes.io/zone"), r.spreadOver("kubernetes.io/hostname"),
-					},
-					Containers: []corev1.Container{r.envoyContainer()},
-					Volumes: append(r.volumes(), corev1.Volume{Name: "bootstrap", VolumeSource: corev1.VolumeSource{
-						ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: r.bootstrapName()}},
-					}}),
-				},
-			},
-		},
-	}}
+	template.Spec.Containers = []corev1.Container{r.envoyContainer()}
+	template.Spec.Volumes = append(r.volumes(), corev1.Volume{Name: "bootstrap", VolumeSource: corev1.VolumeSource{
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: r.bootstrapName()}},
+	}})
+	return r.deploymentOf(comment, template, drainTime+30*time.Second)
 }
 
 // envoyContainer is that of the sidecar's data plane, without Istio's agent.

@@ -43,27 +43,33 @@ func (r *renderer) deployment() (object, error) {
 	if r.Revision != "" {
 		labels["istio.io/rev"] = r.Revision
 	}
-	grace := int64(drainTime / time.Second)
-	pod := corev1.PodSpec{
-		ServiceAccountName:            r.Name,
-		AutomountServiceAccountToken:  new(bool),
-		TerminationGracePeriodSeconds: &grace,
-		SecurityContext: &corev1.PodSecurityContext{
-			RunAsNonRoot:   yes(),
-			SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
-		},
-		TopologySpreadConstraints: []corev1.TopologySpreadConstraint{
-			r.spreadOver("topology.kubernetes.io/zone"), r.spreadOver("kubernetes.io/hostname"),
-		},
-		Containers: []corev1.Container{r.container()},
-		Volumes:    r.volumes(),
+	comment := "The gateway's pods: Istio injects the rest of the proxy. The HorizontalPodAutoscaler says how many."
+	template := corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations}}
+	template.Spec.Containers, template.Spec.Volumes = []corev1.Container{r.container()}, r.volumes()
+	return r.deploymentOf(comment, template, drainTime), nil
+}
+
+// deploymentOf is the Deployment of either data plane: template has the labels,
+// annotations, containers and volumes of its pods, which may take grace to end.
+func (r *renderer) deploymentOf(comment string, template corev1.PodTemplateSpec, grace time.Duration) object {
+	seconds := int64(grace / time.Second)
+	pod := &template.Spec
+	pod.ServiceAccountName = r.Name
+	pod.AutomountServiceAccountToken = new(bool)
+	pod.TerminationGracePeriodSeconds = &seconds
+	pod.SecurityContext = &corev1.PodSecurityContext{
+		RunAsNonRoot:   yes(),
+		SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault},
+	}
+	pod.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{
+		r.spreadOver("topology.kubernetes.io/zone"), r.spreadOver("kubernetes.io/hostname"),
 	}
 	var replicas *int32 // the HorizontalPodAutoscaler's
 	if r.leaves("horizontalpodautoscaler") {
 		replicas = &r.Replicas
 	}
 	none, one := intstr.FromInt32(0), intstr.FromInt32(1)
-	return object{comment: "The gateway's pods: Istio injects the rest of the proxy. The HorizontalPodAutoscaler says how many.", value: &appsv1.Deployment{
+	return object{comment: comment, value: &appsv1.Deployment{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "apps/v1", Kind: "Deployment"},
 		ObjectMeta: r.meta(r.Name),
 		Spec: appsv1.DeploymentSpec{
@@ -73,12 +79,9 @@ func (r *renderer) deployment() (object, error) {
 				Type:          appsv1.RollingUpdateDeploymentStrategyType,
 				RollingUpdate: &appsv1.RollingUpdateDeployment{MaxUnavailable: &none, MaxSurge: &one},
 			},
-			Template: corev1.PodTemplateSpec{
-				ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
-				Spec:       pod,
-			},
+			Template: template,
 		},
-	}}, nil
+	}}
 }
 
 // podAnnotations configure Istio's agent. Without the stats matcher Istio hides

@@ -37,10 +37,14 @@ func invite(w io.Writer, env *testenv.Env) error {
 	return nil
 }
 
-// stay shows decisions and follows the policy until ctx ends.
+// stay invites to go on by hand, shows decisions, and follows the policy until
+// ctx ends.
 func stay(ctx context.Context, w io.Writer, env *testenv.Env, shown *decisions) error {
-	last, err := os.ReadFile(env.PolicyFile)
+	last, err := os.ReadFile(env.PolicyFile) // before the invitation: whoever reads it may edit at once
 	if err != nil {
+		return err
+	}
+	if err := invite(w, env); err != nil {
 		return err
 	}
 	shown.heading()

@@ -89,9 +89,6 @@ func run(ctx context.Context, w io.Writer, o options) (err error) {
 	if err := show(ctx, w, env, o.unlisted, shown); err != nil || o.once {
 		return err
 	}
-	if err := invite(w, env); err != nil {
-		return err
-	}
 	if err := stay(ctx, w, env, shown); err != nil {
 		return err
 	}

@@ -17,6 +17,13 @@ import (
 // (Istio, a waypoint's inbound binding PROXY/15088).
 var AmbientListen = netip.MustParseAddrPort("127.0.0.1:15088")
 
+// IstioPool is where istiod takes the addresses of names from that have none.
+var IstioPool = netip.MustParsePrefix("240.240.0.0/16")
+
+// LoopbackPorts are how many connections one address of loopback can have to one
+// port of another (Linux, net.ipv4.ip_local_port_range), and so ztunnel to a gateway.
+const LoopbackPorts = 60999 - 32768 + 1
+
 // AmbientConfig is what a gateway behind ztunnel has beside its Config.
 type AmbientConfig struct {
 	IPv6   bool           // accept on ::1 too
@@ -30,6 +37,9 @@ type AmbientConfig struct {
 func AmbientGateway(c Config, policyFile string, a AmbientConfig) (*bootstrapv3.Bootstrap, error) {
 	if err := CheckLoopback(c.Listen.Addr()); err != nil {
 		return nil, err
+	}
+	if c.MaxConnections > LoopbackPorts {
+		return nil, fmt.Errorf("--max-connections %d: loopback has %d ports between ztunnel and a gateway: no more can come; run more pods", c.MaxConnections, LoopbackPorts)
 	}
 	if c.TLS != nil {
 		return nil, fmt.Errorf("a gateway behind ztunnel has no certificates: ztunnel ends the mTLS")

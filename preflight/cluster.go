@@ -68,17 +68,27 @@ const clusterKinds = "namespaces,networkpolicies.networking.k8s.io,sidecars.netw
 // ReadCluster gets what is around the gateway whose pods selector finds in
 // namespace. What can not be read is a failure of the first check.
 func ReadCluster(kubectl Kubectl, namespace, mesh string, selector map[string]string, port uint16) *Cluster {
-	c := &Cluster{namespace: namespace, mesh: mesh, selector: selector, port: uint32(port), namespaces: map[string]corev1.Namespace{}}
+	c := newCluster(namespace, mesh, selector, port)
+	c.err = eachItem(kubectl, c.take, "get", clusterKinds, "-A")
+	return &c
+}
+
+func newCluster(namespace, mesh string, selector map[string]string, port uint16) Cluster {
+	return Cluster{namespace: namespace, mesh: mesh, selector: selector, port: uint32(port), namespaces: map[string]corev1.Namespace{}}
+}
+
+// eachItem hands on what kubectl gets, item by item.
+func eachItem(kubectl Kubectl, take func([]byte) error, args ...string) error {
 	var list struct {
 		Items []json.RawMessage `json:"items"`
 	}
-	c.err = getJSON(kubectl, &list, "get", clusterKinds, "-A")
+	err := getJSON(kubectl, &list, args...)
 	for _, item := range list.Items {
-		if c.err == nil {
-			c.err = c.take(item)
+		if err == nil {
+			err = take(item)
 		}
 	}
-	return c
+	return err
 }
 
 func (c *Cluster) take(item []byte) error {

@@ -28,23 +28,32 @@ var clusterChecks = []struct {
 
 // InspectCluster runs all checks on what is around a gateway.
 func InspectCluster(c *Cluster) []Finding {
-	first := Finding{Check: clusterAnswers, Status: OK, Detail: fmt.Sprintf("%d namespaces, applications in %s", len(c.namespaces), list(c.applications()))}
-	if c.err != nil {
-		first.Status, first.Detail, first.Fix = Fail, printable(c.err.Error()), "kubectl must be allowed to get these in all namespaces: "+clusterKinds
-	}
-	findings := []Finding{first}
+	findings := []Finding{c.answers(c.applications(), clusterKinds)}
 	for _, check := range clusterChecks {
-		f := Finding{Check: check.name, Status: Unknown, Detail: "needs: " + clusterAnswers}
-		if c.err == nil {
-			detail, err := check.run(c)
-			f.Status, f.Detail = OK, printable(detail)
-			if err != nil {
-				f.Status, f.Detail, f.Fix = Fail, printable(err.Error()), check.fix
-			}
-		}
-		findings = append(findings, f)
+		findings = append(findings, c.finding(check.name, check.fix, func() (string, error) { return check.run(c) }))
 	}
 	return findings
+}
+
+// answers is the finding on whether the cluster could be read.
+func (c *Cluster) answers(applications []string, kinds string) Finding {
+	f := Finding{Check: clusterAnswers, Status: OK, Detail: fmt.Sprintf("%d namespaces, applications in %s", len(c.namespaces), list(applications))}
+	if c.err != nil {
+		f.Status, f.Detail, f.Fix = Fail, printable(c.err.Error()), "kubectl must be allowed to get these in all namespaces: "+kinds
+	}
+	return f
+}
+
+func (c *Cluster) finding(name, fix string, run func() (string, error)) Finding {
+	f := Finding{Check: name, Status: Unknown, Detail: "needs: " + clusterAnswers}
+	if c.err == nil {
+		detail, err := run()
+		f.Status, f.Detail = OK, printable(detail)
+		if err != nil {
+			f.Status, f.Detail, f.Fix = Fail, printable(err.Error()), fix
+		}
+	}
+	return f
 }
 
 // some joins what was found; the first ones stand for the others.

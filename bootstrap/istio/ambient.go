@@ -35,9 +35,6 @@ const (
 	bootstrapFile  = "envoy.yaml"
 )
 
-// istioPool is where istiod takes the addresses of names that have none from.
-var istioPool = netip.MustParsePrefix("240.240.0.0/16")
-
 // ambientFaults are the mistakes in what concerns the data plane, and the options
 // that have no part in it.
 func (o Options) ambientFaults() []error {
@@ -72,8 +69,8 @@ func (o Options) ambientFaults() []error {
 	switch {
 	case !o.VIP.Is4():
 		fault("--vip %s: want an IPv4 address: with an IPv6 one and IPv4 pods ztunnel names no addresses, and Envoy resets", o.VIP)
-	case istioPool.Contains(o.VIP):
-		fault("--vip %s: istiod gives out %s itself; take another", o.VIP, istioPool)
+	case bootstrap.IstioPool.Contains(o.VIP):
+		fault("--vip %s: istiod gives out %s itself; take another", o.VIP, bootstrap.IstioPool)
 	case !o.VIP.IsGlobalUnicast() && o.VIP.As4()[0] < 240:
 		fault("--vip %s: no application can dial that", o.VIP)
 	}

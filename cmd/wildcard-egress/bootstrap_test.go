@@ -53,6 +53,7 @@ func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
 		"no CA":                          {append(sidecar, "--cert", "cert.pem", "--key", "key.pem"), "--cert, --key, --ca: give all three"},
 		"a guard that is neither":        {append(sidecar, "--address-guard", "maybe"), `--address-guard "maybe": want on or off`},
 		"an old Envoy":                   {append(sidecar, "--envoy-version", "1.38"), `--envoy-version "1.38": needs 1.39 or newer`},
+		"more than loopback has ports":   {[]string{"gateway", "policy.yaml", "--ambient", "--admin", "127.0.0.1:9901", "--max-connections", "40000"}, "--max-connections 40000: loopback has 28232 ports"},
 		"no connections":                 {append(sidecar, "--max-connections", "0"), "--max-connections 0"},
 		"a port that is too big":         {append(sidecar, "--upstream-port", "65536"), "--upstream-port"},
 		"a path with a control code":     {append(sidecar, "--access-log", "a\nb"), `--access-log "a\nb"`},

@@ -18,7 +18,7 @@ func commands(t *testing.T) map[string]*cobra.Command {
 	found := map[string]*cobra.Command{}
 	var walk func(c *cobra.Command)
 	walk = func(c *cobra.Command) {
-		if c.RunE != nil && !c.HasSubCommands() {
+		if c.RunE != nil && !c.HasSubCommands() && !c.Hidden {
 			found[c.CommandPath()] = c
 		}
 		for _, sub := range c.Commands() {

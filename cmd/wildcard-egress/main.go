@@ -99,7 +99,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
-	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newSchemaCommand(), newManCommand())
+	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
 	completeValues(root)
 	return root
 }

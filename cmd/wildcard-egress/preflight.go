@@ -36,15 +36,18 @@ force. An open port proves nothing, and Envoy's config_dump shows a refused
 configuration too, so this asks the module itself. Each finding that is not as it
 should be comes with what to do.
 
-It reads Envoy's admin interface: at --admin, or with --kubectl through the agent
-in an Istio pod, which takes the permission to exec there. With
-NAMESPACE/deploy/NAME it asks all pods, and looks at what is around them: what
-NetworkPolicies cut (DNS first), EnvoyFilters and Sidecars of others, exportTo,
-ambient namespaces, and hosts that others list too. It never writes.
+It reads Envoy's admin interface: at --admin, or with --kubectl in the pod, through
+Istio's agent or, with --data-plane ambient, this command in the image; that takes
+the permission to exec there. With NAMESPACE/deploy/NAME it asks all pods, and
+looks at what is around them: what NetworkPolicies cut (DNS first), EnvoyFilters
+and Sidecars of others, exportTo, ambient namespaces, and hosts that others list
+too; behind ztunnel, whether the objects make the gateway a waypoint, and what
+goes round it. It never writes.
 
 The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 		Example: `  wildcard-egress preflight policy.yaml
-  wildcard-egress preflight --kubectl wildcard-egress/deploy/wildcard-egress policy.yaml`,
+  wildcard-egress preflight --kubectl wildcard-egress/deploy/wildcard-egress policy.yaml
+  wildcard-egress preflight --data-plane ambient --kubectl wildcard-egress/deploy/wildcard-egress policy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	c.Flags().SortFlags = false
@@ -55,7 +58,7 @@ The exit status is 0 if all is well, 1 if something is not, 2 for bad usage.`,
 	c.Flags().Uint16Var(&f.port, "port", 8443, "the gateway's listener, `N`")
 	c.Flags().Var(prefixesFlag{&f.guardAllow}, "guard-allow", "a range that the gateway was rendered to let through, `CIDR`; may be repeated")
 	c.Flags().StringVar(&f.dataPlane, "data-plane", "sidecar",
-		"what carries connections to the gateway, `sidecar|ambient`; ambient: --port is 15088, and --admin a port-forward to the pod")
+		"what carries connections to the gateway, `sidecar|ambient`; ambient: --port is 15088")
 	f.output.add(c)
 	return c
 }
@@ -89,10 +92,6 @@ func (f *preflightFlags) run(cmd *cobra.Command) error {
 func (f *preflightFlags) checkDataPlane(cmd *cobra.Command) error {
 	var faults faults
 	ambient := choiceFlag(&faults, "--data-plane", f.dataPlane, "sidecar", "ambient") == "ambient"
-	if ambient && f.pod != "" {
-		faults.add("preflight: --kubectl asks Istio's agent, which a gateway behind ztunnel does not have: "+
-			"kubectl port-forward %s 15000, and --admin 127.0.0.1:15000", f.pod)
-	}
 	if ambient && !cmd.Flags().Changed("port") {
 		f.port = bootstrap.AmbientListen.Port()
 	}
@@ -118,20 +117,12 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 // findings are those of one gateway, or of all pods of a Deployment and of the
 // cluster around them.
 func (f *preflightFlags) findings(ctx context.Context, want uint64) ([]preflight.Finding, error) {
-	inspect := func(ask preflight.Ask) []preflight.Finding {
-		gateway := preflight.Read(ask, f.port)
-		gateway.GuardAllow = f.guardAllow
-		if f.dataPlane == "ambient" {
-			return preflight.InspectAmbient(gateway, want)
-		}
-		return preflight.Inspect(gateway, want)
-	}
 	if f.pod == "" {
 		ask, err := preflight.Admin(ctx, f.admin)
 		if err != nil {
 			return nil, err
 		}
-		return inspect(ask), nil
+		return f.inspect(ask, want), nil
 	}
 	target, err := preflight.ParseTarget(f.pod)
 	if err != nil {
@@ -139,21 +130,56 @@ func (f *preflightFlags) findings(ctx context.Context, want uint64) ([]preflight
 	}
 	kubectl := preflight.NewKubectl(ctx)
 	if target.Deployment == "" {
-		return inspect(preflight.Pod(kubectl, target.Namespace, target.Pod)), nil
+		ask, _ := f.inPod(kubectl, target.Namespace, target.Pod)
+		return f.inspect(ask, want), nil
 	}
 	pods, selector, err := target.Pods(kubectl)
 	if err != nil {
 		return []preflight.Finding{preflight.Unreachable(err)}, nil
 	}
+	around, resolver := f.around(kubectl, target.Namespace, selector)
 	var all []preflight.Finding
 	for _, pod := range pods {
-		for _, finding := range inspect(preflight.Pod(kubectl, target.Namespace, pod)) {
+		ask, lookup := f.inPod(kubectl, target.Namespace, pod)
+		for _, finding := range append(f.inspect(ask, want), resolver(lookup)...) {
 			finding.Pod = pod
 			all = append(all, finding)
 		}
 	}
-	cluster := preflight.ReadCluster(kubectl, target.Namespace, f.mesh, selector, f.port)
-	return append(all, preflight.InspectCluster(cluster)...), nil
+	return append(all, around...), nil
+}
+
+func (f *preflightFlags) ambient() bool { return f.dataPlane == "ambient" }
+
+// inspect has the findings of one gateway.
+func (f *preflightFlags) inspect(ask preflight.Ask, want uint64) []preflight.Finding {
+	gateway := preflight.Read(ask, f.port)
+	gateway.GuardAllow = f.guardAllow
+	if f.ambient() {
+		return preflight.InspectAmbient(gateway, want)
+	}
+	return preflight.Inspect(gateway, want)
+}
+
+// inPod asks in a pod; with sidecars the agent cannot look names up.
+func (f *preflightFlags) inPod(kubectl preflight.Kubectl, namespace, pod string) (preflight.Ask, preflight.Lookup) {
+	if f.ambient() {
+		return preflight.PlainPod(kubectl, namespace, pod)
+	}
+	return preflight.Pod(kubectl, namespace, pod), nil
+}
+
+// around has the findings on the cluster, and what asks a pod's resolver.
+func (f *preflightFlags) around(kubectl preflight.Kubectl, namespace string, selector map[string]string) (
+	[]preflight.Finding, func(preflight.Lookup) []preflight.Finding) {
+	if !f.ambient() {
+		cluster := preflight.ReadCluster(kubectl, namespace, f.mesh, selector, f.port)
+		return preflight.InspectCluster(cluster), func(preflight.Lookup) []preflight.Finding { return nil }
+	}
+	cluster := preflight.ReadAmbientCluster(kubectl, namespace, f.mesh, selector)
+	return preflight.InspectAmbientCluster(cluster), func(lookup preflight.Lookup) []preflight.Finding {
+		return []preflight.Finding{preflight.InspectResolver(lookup, cluster.Hosts(), cluster.VIPs())}
+	}
 }
 
 func printFindings(w io.Writer, findings []preflight.Finding) {

@@ -2,12 +2,12 @@ package e2e_test
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 
@@ -261,7 +261,7 @@ rules:
 			t.Errorf("%s, before the edit: %v", name, err)
 		}
 		defer func() {
-			if _, err := io.ReadAll(goes); errors.Is(err, context.Canceled) {
+			if _, err := io.ReadAll(goes); errors.Is(err, os.ErrDeadlineExceeded) {
 				t.Errorf("%s: its stream lives on after the edit", name)
 			}
 		}()

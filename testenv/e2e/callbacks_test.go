@@ -28,7 +28,6 @@ const callbackPrefix = "envoy_dynamic_module_callback_"
 
 const trialPolicy = `
 version: 1
-defaults: {client_hello_timeout: 1s}
 rules:
 - name: wikipedia
   hosts: ["*.wikipedia.org"]
@@ -207,7 +206,8 @@ func readsAddress(t *testing.T, env *testenv.Env) {
 }
 
 // expires: another thread ends a silent connection on its worker.
-func expires(t *testing.T, env *testenv.Env) {
+func expires(t *testing.T, _ *testenv.Env) {
+	env := testenv.Start(t, testenv.Options{Policy: "defaults: {client_hello_timeout: 1s}\n" + trialPolicy, WithoutSidecar: true})
 	conn := dialGateway(t, env)
 	line := lineOf(t, env, conn)
 	if got, err := io.ReadAll(conn); len(got) > 0 || err != nil {

@@ -104,7 +104,7 @@ func wantLine(t *testing.T, env *testenv.Env, conn client.Conn, reason, detail s
 }
 
 // Whatever worker a connection is on, and whether its decision is recalled: never
-// is there one too many, and a rate is held within a tenth.
+// is there one too many, nor above a rate; and what a rate gives is given.
 func TestLimitsAreExactAcrossWorkers(t *testing.T) {
 	const limit, rate = 100, 40
 	env := testenv.Start(t, testenv.Options{Policy: fmt.Sprintf(anyBelow, fmt.Sprintf("{per_caller: {connections: %d}}", limit)),
@@ -149,9 +149,18 @@ func TestLimitsAreExactAcrossWorkers(t *testing.T) {
 		return nil
 	}))
 	took := time.Since(begin).Seconds()
-	want := rate * (1 + took)
-	if got := float64(allowed.Load()); got < 0.9*want || got > 1.1*want {
-		t.Errorf("%.0f new connections in %.1f s, want %.0f: %d a second, and as many at once", got, took, want, rate)
+	if got, most := float64(allowed.Load()), rate*(1+took)+1; got < rate || got > most {
+		t.Errorf("%.0f new connections in %.1f s, want %d at once and %d a second: %.0f at most", got, took, rate, rate, most)
+	}
+	// How many there were besides, the machine's load decides. After a pause there
+	// is room for what the rate gives in it, however long it was.
+	<-time.After(500 * time.Millisecond)
+	for i := range rate / 2 {
+		if conn, err := holding(t, env, other, "en.wikipedia.org"); err != nil {
+			t.Fatalf("connection %d of %d after half a second: %v", i+1, rate/2, err)
+		} else {
+			conn.Close()
+		}
 	}
 }
 
@@ -230,8 +239,8 @@ func TestConnectionEndsAfterItsLongestDuration(t *testing.T) {
 			Sites: []string{"en.wikipedia.org"}, GatewayFlags: []string{"--decision-cache", cache}})
 		for range 2 {
 			begin := time.Now()
-			conn, err := holding(t, env, env.App(), "en.wikipedia.org")
-			if err != nil {
+			conn := dialGateway(t, env)
+			if _, err := conn.Write(hello("en.wikipedia.org")); err != nil {
 				t.Fatal(err)
 			}
 			_, _ = io.Copy(io.Discard, conn)

@@ -12,7 +12,7 @@ import (
 // it may. Our filter comes first: no hello, no DNS query and no connection
 // (envoy.md, trap 8).
 func TestNothingIsDialledBeforeTheHello(t *testing.T) {
-	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true})
+	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, WithoutSidecar: true})
 	part := hello("en.wikipedia.org")
 	conn := dialGateway(t, env) // its handshake is done
 	if _, err := conn.Write(part[:len(part)-1]); err != nil {

@@ -56,10 +56,11 @@ func TestRevocationWhileAllElseChanges(t *testing.T) {
 	}
 	cancel()
 	running.Wait()
-	if err := d.setPolicy(policyOf(closing)); err != nil {
+	// Of a number of rules that none before has had: it is known when it is in force.
+	if err := d.setPolicy(policyOf(closing, live, keeping, rule("last", "last.example.org", "keep"))); err != nil {
 		t.Fatal(err)
 	}
-	wantStats(t, d.env, map[string]int64{policyRules: 1, policyStale: 0, policyRejected: 0})
+	wantStats(t, d.env, map[string]int64{policyRules: 4, policyStale: 0, policyRejected: 0})
 	wantNoneLeft(t, d.env)
 	openStreams(t, d.env, 1, "closing.example.net")
 	d.env.WantAlive(t)

@@ -101,7 +101,7 @@ func TestClientsGoAtTheirDeadline(t *testing.T) {
 // one that waits for DNS, and under one that has yet to send its hello.
 func TestClusterIsRemovedMeanwhile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "clusters.yaml")
-	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, EditGateway: clustersFrom(file)})
+	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, WithoutSidecar: true, EditGateway: clustersFrom(file)})
 	live, err := env.DialDirect(env.App(), "en.wikipedia.org")
 	if err != nil {
 		t.Fatal(err)

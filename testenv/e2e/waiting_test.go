@@ -6,7 +6,6 @@ import (
 	"net"
 	"syscall"
 	"testing"
-	"time"
 
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/client"
@@ -19,7 +18,7 @@ const tooManyWaiting = "wildcard_egress.denied.too_many_waiting"
 func TestSilentConnectionsLeaveRoomForOthers(t *testing.T) {
 	const waiting, silent = 40, 200
 	for _, plain := range []bool{false, true} {
-		env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Plain: plain,
+		env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, WithoutSidecar: true, Plain: plain,
 			GatewayFlags: []string{"--max-waiting", "40", "--max-connections", "100"}})
 		var held []net.Conn
 		defer func() {
@@ -53,32 +52,42 @@ func TestSilentConnectionsLeaveRoomForOthers(t *testing.T) {
 
 // The same holds of those who have shaken hands and say no more.
 func TestSilentCallersWaitWithinTheLimit(t *testing.T) {
-	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "40"}})
-	open := 0
+	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "40"}})
+	var shaken []client.Conn
 	for range 15 {
-		conn, err := env.DialGateway(env.App())
-		if err != nil {
-			continue // closed in its handshake
-		}
-		defer conn.Close()
-		_ = conn.SetReadDeadline(time.Now().Add(200 * time.Millisecond))
-		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
-			open++
+		if conn, err := env.DialGateway(env.App()); err == nil { // else it was closed in its handshake
+			defer conn.Close()
+			shaken = append(shaken, conn)
 		}
 	}
-	if open != 10 {
-		t.Errorf("%d silent callers of one address wait, want 10: a quarter of 40", open)
+	wantTooManyWaiting(t, env, 5)
+	served := 0
+	for _, conn := range shaken {
+		if session, err := env.Handshake(conn, "en.wikipedia.org"); err == nil && wantSite(session, "en.wikipedia.org") == nil {
+			served++
+		}
 	}
-	if _, err := env.GetDirect(client.Outer{Certificate: env.Identities.App, From: "127.0.0.2"}, "en.wikipedia.org"); err != nil {
+	if served != 10 {
+		t.Errorf("%d silent callers of one address waited, and were served then, want 10: a quarter of 40", served)
+	}
+}
+
+// wantTooManyWaiting waits for the count of those closed, which comes with the next
+// connection that is served.
+func wantTooManyWaiting(t *testing.T, env *testenv.Env, n int64) {
+	t.Helper()
+	other := env.App()
+	other.From = "127.0.0.2"
+	if _, err := env.GetDirect(other, "en.wikipedia.org"); err != nil {
 		t.Error(err)
 	}
-	env.WantStat(t, tooManyWaiting, 5)
+	env.WantStat(t, tooManyWaiting, n)
 }
 
 // limitsWaiting is a trial of the callbacks: of one address a quarter of eight wait.
 func limitsWaiting(t *testing.T, _ *testenv.Env) {
 	t.Helper()
-	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "8"}})
+	env := testenv.Start(t, testenv.Options{Policy: generous + wikipedia, WithoutSidecar: true, GatewayFlags: []string{"--max-waiting", "8"}})
 	for i := range 3 {
 		conn, err := net.Dial("tcp", env.GatewayAddr)
 		if err != nil {
@@ -88,9 +97,9 @@ func limitsWaiting(t *testing.T, _ *testenv.Env) {
 		if i < 2 {
 			continue
 		}
-		_ = conn.SetReadDeadline(time.Now().Add(3 * time.Second)) // before the first bytes' time is over
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, io.EOF) && !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the third connection that waits: read ends with %v, want it closed", err)
 		}
 	}
+	wantTooManyWaiting(t, env, 1)
 }

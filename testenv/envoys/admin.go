@@ -14,7 +14,8 @@ import (
 	"time"
 )
 
-var adminClient = &http.Client{Timeout: 10 * time.Second}
+// adminClient is patient: a loaded machine is no failure.
+var adminClient = &http.Client{Timeout: time.Minute}
 
 // AdminAddr returns the host and port of the admin interface.
 func (e *Envoy) AdminAddr() string { return e.admin }

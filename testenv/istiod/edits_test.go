@@ -131,14 +131,17 @@ func (s *sidecar) update(t *testing.T, m *mesh) {
 	t.Helper()
 	s.write(t, m)
 	s.updates++
-	for name, want := range map[string]func(int64) bool{
-		"listener_manager.lds.update_success":           func(v int64) bool { return v >= s.updates },
-		"listener_manager.total_filter_chains_draining": func(v int64) bool { return v == 0 },
-		"listener_manager.total_listeners_draining":     func(v int64) bool { return v == 0 },
+	for _, stat := range []struct { // in this order: before the update nothing drains
+		name string
+		good func(int64) bool
+	}{
+		{"listener_manager.lds.update_success", func(v int64) bool { return v >= s.updates }},
+		{"listener_manager.total_filter_chains_draining", func(v int64) bool { return v == 0 }},
+		{"listener_manager.total_listeners_draining", func(v int64) bool { return v == 0 }},
 	} {
 		poll.Want(t, func() error {
-			if v, err := s.Stat(name); err != nil || !want(v) {
-				return fmt.Errorf("%s: %d, %v", name, v, err) //nolint:errorlint // it may be nil
+			if v, err := s.Stat(stat.name); err != nil || !stat.good(v) {
+				return fmt.Errorf("%s: %d, %v", stat.name, v, err) //nolint:errorlint // it may be nil
 			}
 			return nil
 		})

@@ -97,22 +97,29 @@ func TestRunShowsWholeLinesWithTheTimeFirst(t *testing.T) {
 	}
 }
 
-// person reads what the program prints, and then does something once.
+// person reads what the program prints, and does each of these steps once, in
+// their order, when it has read the step's words.
 type person struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	onces map[string]func(text string)
+	steps []step
+	acts  sync.WaitGroup
+
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+type step struct {
+	words string
+	do    func(text string)
 }
 
 func (p *person) Write(b []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.text.Write(b)
-	for words, do := range p.onces {
-		if strings.Contains(p.text.String(), words) {
-			delete(p.onces, words)
-			go do(p.text.String())
-		}
+	for len(p.steps) > 0 && strings.Contains(p.text.String(), p.steps[0].words) {
+		do, text := p.steps[0].do, p.text.String()
+		p.steps = p.steps[1:]
+		p.acts.Go(func() { do(text) })
 	}
 	return len(b), nil
 }
@@ -126,26 +133,24 @@ func (p *person) String() string {
 var policyPath = regexp.MustCompile(`(?m)^  (/.*/policy\.yaml)$`)
 
 func TestRunFollowsEditsOfThePolicyUntilItIsInterrupted(t *testing.T) {
-	ctx, interrupt := context.WithTimeout(t.Context(), 3*time.Minute)
+	ctx, interrupt := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer interrupt()
-	write := func(text, policy string) {
-		if err := os.WriteFile(policyPath.FindStringSubmatch(text)[1], []byte(policy), 0o600); err != nil {
+	write := func(text, policy string) { // by rename: half a policy is a mistake, too
+		file := policyPath.FindStringSubmatch(text)[1]
+		if err := errors.Join(os.WriteFile(file+".next", []byte(policy), 0o600), os.Rename(file+".next", file)); err != nil {
 			t.Error(err)
 		}
 	}
-	out := &person{onces: map[string]func(string){
-		"Ctrl-C ends it": func(text string) {
-			write(text, "version: 1\nrules: [{name: cloud, hosts: [cloud.ibm.com]}]\n...\n")
-		},
-		"your edit is in force": func(text string) { write(text, "version: 1\nrules: [{name: cloud, hosts: ['*.']}]\n...\n") },
-		"the edit has a mistake": func(text string) {
-			askByCurl(t, text, "cloud.ibm.com")
-		},
-		"allow     rule cloud": func(string) { interrupt() },
+	out := &person{steps: []step{
+		{"Ctrl-C ends it", func(text string) { write(text, "version: 1\nrules: [{name: cloud, hosts: [cloud.ibm.com]}]\n...\n") }},
+		{"your edit is in force", func(text string) { write(text, "version: 1\nrules: [{name: cloud, hosts: ['*.']}]\n...\n") }},
+		{"the edit has a mistake", func(text string) { askByCurl(ctx, t, text, "cloud.ibm.com") }},
+		{"allow     rule cloud", func(string) { interrupt() }},
 	}}
 	if err := run(ctx, out, options{unlisted: "block"}); err != nil {
 		t.Error(err)
 	}
+	out.acts.Wait()
 	for _, want := range []string{`    policy.yaml:2:`, "allow     rule cloud", "stopping everything"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in:\n%s", want, out.String())
@@ -153,17 +158,17 @@ func TestRunFollowsEditsOfThePolicyUntilItIsInterrupted(t *testing.T) {
 	}
 }
 
-// askByCurl does what the invitation says, until a site answers.
-func askByCurl(t *testing.T, text, name string) {
+// askByCurl does what the invitation says, until a site answers or ctx ends.
+func askByCurl(ctx context.Context, t *testing.T, text, name string) {
 	t.Helper()
 	command := regexp.MustCompile(`(?m)^  (curl .* https://` + name + `/)$`).FindStringSubmatch(text)[1]
-	if err := poll.For(time.Minute, func() error {
+	if err := poll.Until(ctx, func() error {
 		out, err := exec.Command("sh", "-c", command).CombinedOutput()
 		if err == nil && strings.TrimSpace(string(out)) != name {
 			err = fmt.Errorf("%s answered", out)
 		}
 		return err
-	}); err != nil {
+	}); err != nil && !errors.Is(err, context.Canceled) {
 		t.Errorf("%s: %v", command, err)
 	}
 }

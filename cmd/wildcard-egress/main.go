@@ -100,6 +100,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
 	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
+	root.AddCommand(newLogsCommand())
 	completeValues(root)
 	return root
 }

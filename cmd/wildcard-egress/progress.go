@@ -25,10 +25,15 @@ func newProgress(out io.Writer, what string) *progress {
 	return p
 }
 
-// show says that so many are done, five times a second at most.
+// show says that so many are done, five times a second at most; of is 0 where
+// nobody knows how many there are.
 func (p *progress) show(done, of int) {
 	if now := time.Now(); p.out != nil && now.After(p.next) {
-		fmt.Fprintf(p.out, "\r%d of %d %s", done, of, p.what)
+		all := ""
+		if of > 0 {
+			all = fmt.Sprintf(" of %d", of)
+		}
+		fmt.Fprintf(p.out, "\r%d%s %s", done, all, p.what)
 		p.next, p.told = now.Add(time.Second/5), true
 	}
 }

@@ -18,12 +18,12 @@ func SPIFFEIDFault(text string) string {
 	if glob.HasMeta(text) {
 		return "a glob is no SPIFFE ID; write one that a caller has"
 	}
-	return principalFault(text)
+	return PrincipalFault(text)
 }
 
-// principalFault says what is wrong with an entry of a rule's principals, if
+// PrincipalFault says what is wrong with an entry of a rule's principals, if
 // anything: a SPIFFE ID, or a glob of one with separator "/".
-func principalFault(text string) string {
+func PrincipalFault(text string) string {
 	path, ok := strings.CutPrefix(text, PrincipalScheme)
 	switch {
 	case !ok:

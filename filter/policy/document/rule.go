@@ -131,7 +131,7 @@ func (p *parser) principals(n *yaml.Node, path strictyaml.Path) (principals []st
 		if !ok {
 			return
 		}
-		if fault := principalFault(text); fault != "" {
+		if fault := PrincipalFault(text); fault != "" {
 			p.Add(n, path, "%q: %s", strictyaml.Clip(text), fault)
 		} else if seen[text] {
 			p.Add(n, path, "%q: given twice in this rule; remove one", text)

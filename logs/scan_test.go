@@ -1,0 +1,112 @@
+package logs
+
+import (
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"wildcard-egress/accesslog"
+)
+
+// lineOf is a line of the gateway.
+func lineOf(fields ...string) string {
+	var b strings.Builder
+	b.WriteString(`{"time":"2026-11-26T04:53:57.597Z","downstream_remote_address":"10.0.0.1:1","response_flags":"-",` +
+		`"bytes_received":0,"bytes_sent":0,"duration":1`)
+	for i := 0; i < len(fields); i += 2 {
+		fmt.Fprintf(&b, ",%q:%q", fields[i], fields[i+1])
+	}
+	return b.String() + "}\n"
+}
+
+const (
+	web     = "spiffe://cluster.local/ns/shop/sa/web"
+	batch   = "spiffe://cluster.local/ns/shop/sa/batch"
+	portal  = "outbound_.443_._.gateway.test"
+	envoys  = "[2026-11-26 04:53:57.597][12][info] starting\n"
+	sidecar = `{"time":"2026-11-26T04:53:57.597Z","filter_chain_name":"blocked","server_name":"x.example.com"}` + "\n"
+)
+
+func refusal(caller, name, reason string) string {
+	return lineOf("principal", caller, "server_name", name, "decision", "deny", "reason", reason, "requested_server_name", portal)
+}
+
+// slowly gives so many bytes at a time.
+type slowly struct {
+	in io.Reader
+	n  int
+}
+
+func (s slowly) Read(b []byte) (int, error) { return s.in.Read(b[:min(len(b), s.n)]) }
+
+func TestScanReadsTheSameHoweverItComes(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	var text strings.Builder
+	var want []string
+	for i := range 3000 {
+		switch random.IntN(8) {
+		case 0:
+			text.WriteString(envoys)
+		case 1:
+			text.WriteString(sidecar)
+		case 2:
+			text.WriteString(strings.Repeat("x", random.IntN(3*blockBytes)) + "\n")
+		default:
+			name := fmt.Sprintf("n%d.example.com", i)
+			text.WriteString(refusal(web, name, "no_rule"))
+			want = append(want, name)
+		}
+	}
+	want = append(want, "last.example.com")
+	text.WriteString(strings.TrimSuffix(refusal(web, "last.example.com", "no_rule"), "\n"))
+	for _, n := range []int{1 << 20, 100_003, 4096} {
+		var got []string
+		var tally Tally
+		err := Scan(slowly{strings.NewReader(text.String()), n}, "log", &tally, func(e *accesslog.Entry) { got = append(got, e.ServerName) })
+		if err != nil || strings.Join(got, " ") != strings.Join(want, " ") {
+			t.Fatalf("in pieces of %d: %d lines, want %d in their order; %v", n, len(got), len(want), err)
+		}
+		if tally.Lines != 3001 || tally.Connections != len(want) || len(tally.Others) != 3 {
+			t.Fatalf("in pieces of %d: %+v", n, tally)
+		}
+	}
+}
+
+func TestScanCountsWhatIsNotTheGateways(t *testing.T) {
+	text := envoys + sidecar + refusal(web, "a.example.com", "no_rule") +
+		lineOf("event", "open", "decision", "allow") + lineOf("event", "interval", "decision", "allow") + lineOf("event", "end", "decision", "allow") +
+		refusal(web, "b.example.com", "no_rule")[:90] + "\n" + sidecar + strings.Repeat("y", 2*accesslog.MaxLineBytes) + "\n\n"
+	var tally Tally
+	if err := Scan(strings.NewReader(text), "log", &tally, func(*accesslog.Entry) {}); err != nil {
+		t.Fatal(err)
+	}
+	got := fmt.Sprintf("%d %d %d %v", tally.Lines, tally.Connections, tally.Events, tally.Others)
+	want := "10 2 2 [{text, such as Envoy's own log 1 log:1} {JSON of another log, such as a sidecar's 2 log:2} " +
+		"{broken JSON, such as a line that was cut off 1 log:7} {too long for the gateway's 1 log:9}]"
+	if got != want {
+		t.Errorf("tally:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+func TestScanCountsWhatIsBeforeAFault(t *testing.T) {
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	for i := range 5000 {
+		io.WriteString(w, refusal(web, fmt.Sprintf("n%d.example.com", i*i), "no_rule"))
+	}
+	w.Close()
+	cut, err := gzip.NewReader(bytes.NewReader(packed.Bytes()[:packed.Len()-2000]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tally Tally
+	err = Scan(cut, "log.gz", &tally, func(*accesslog.Entry) {})
+	if !errors.Is(err, io.ErrUnexpectedEOF) || tally.Connections < 1000 || tally.Connections == 5000 {
+		t.Errorf("%v, %d connections", err, tally.Connections)
+	}
+}

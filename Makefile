@@ -99,8 +99,9 @@ manifests: $(COMMAND) ## write the manifests in examples/
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or a local base without a registry; FLAVOR=plain: on a plain Envoy
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)' '$(if $(filter plain,$(FLAVOR)),envoyproxy/envoy:v$(ENVOY_VERSION))'
 
-test-image: image ## try the image in containers
-	IMAGE='$(IMAGE)' go -C testenv test -count=1 ./image
+test-image: image ## try the image in containers, and the one of a plain Envoy behind ztunnel
+	@$(MAKE) --no-print-directory image FLAVOR=plain BASE_IMAGE= IMAGE='$(IMAGE)-plain'
+	IMAGE='$(IMAGE)' PLAIN_IMAGE='$(IMAGE)-plain' go -C testenv test -count=1 ./image
 
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \

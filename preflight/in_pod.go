@@ -30,7 +30,7 @@ func PlainPod(kubectl Kubectl, namespace, pod string) (Ask, Lookup) {
 	if namespace != "" {
 		args = append(args, "-n", namespace)
 	}
-	args = append(args, "--", "wildcard-egress", InPod)
+	args = append(args, "--", "/usr/local/bin/wildcard-egress", InPod)
 	run := func(what, of string) ([]byte, error) {
 		return kubectl(append(args[:len(args):len(args)], what, of)...)
 	}

@@ -120,7 +120,7 @@ func (e *Env) startZtunnels(context.Context) error {
 	}
 	e.progress("starting the stand-ins for ztunnel")
 	server, err := ztunnel.Start(ztunnel.Options{
-		Certificate: e.Identities.Gateway, Authority: e.Identities.Authority, Gateway: e.GatewayAddr,
+		Certificate: e.Identities.Gateway, Callers: e.Identities.Authority.Pool(), Gateway: e.GatewayAddr,
 	})
 	if err != nil {
 		return fmt.Errorf("ztunnel: %w", err)

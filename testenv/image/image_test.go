@@ -71,7 +71,15 @@ func TestCommandInTheImage(t *testing.T) {
 
 // testHardening looks at the processes from outside.
 func (m *mesh) testHardening(t *testing.T) {
-	for name, c := range map[string]*testcontainers.DockerContainer{"gateway": m.gateway, "sidecar": m.sidecar} {
+	wantHardened(t, map[string]*testcontainers.DockerContainer{"gateway": m.gateway, "sidecar": m.sidecar})
+	if status, _, err := m.gateway.Exec(t.Context(), []string{"/usr/local/bin/wildcard-egress", "check", policyDir + "/policy.yaml"}, exec.Multiplexed()); err != nil || status != 0 {
+		t.Errorf("wildcard-egress check in the gateway: status %d, %v", status, err)
+	}
+}
+
+func wantHardened(t *testing.T, containers map[string]*testcontainers.DockerContainer) {
+	t.Helper()
+	for name, c := range containers {
 		details, err := c.Inspect(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -93,9 +101,6 @@ func (m *mesh) testHardening(t *testing.T) {
 			t.Errorf("%s: %v: its root is %q, want it read-only", name, err, root)
 		}
 	}
-	if status, _, err := m.gateway.Exec(t.Context(), []string{"/usr/local/bin/wildcard-egress", "check", policyDir + "/policy.yaml"}, exec.Multiplexed()); err != nil || status != 0 {
-		t.Errorf("wildcard-egress check in the gateway: status %d, %v", status, err)
-	}
 }
 
 // testDrain does what Istio's agent does with a pod that ends.
@@ -108,12 +113,17 @@ func (m *mesh) testDrain(t *testing.T) {
 	}
 	response.Body.Close()
 	m.wantAnswer(t, live)
+	wantItToEnd(t, m.gateway)
+}
 
+// wantItToEnd stops a container, which must end by itself.
+func wantItToEnd(t *testing.T, c *testcontainers.DockerContainer) {
+	t.Helper()
 	grace := time.Minute // Docker kills it then
-	if err := m.gateway.Stop(context.Background(), &grace); err != nil {
+	if err := c.Stop(context.Background(), &grace); err != nil {
 		t.Fatal(err)
 	}
-	details, err := m.gateway.Inspect(context.Background())
+	details, err := c.Inspect(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}

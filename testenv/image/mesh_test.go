@@ -28,6 +28,9 @@ func TestMain(m *testing.M) {
 	// The reaper is an image of a registry; each test removes what it starts.
 	os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 	os.Setenv("TESTCONTAINERS_HOST_OVERRIDE", "127.0.0.1")
+	if os.Getenv(asZtunnel) != "" {
+		os.Exit(standInForZtunnel())
+	}
 	os.Exit(m.Run())
 }
 
@@ -130,16 +133,31 @@ func (m *mesh) start(t *testing.T, kind string, identity *tls.Certificate, flags
 			"gateway": gatewayName, "sidecar": "sidecar.test",
 		}[kind]}},
 		HostConfigModifier: func(c *container.HostConfig) {
-			c.ReadonlyRootfs = true
-			c.CapDrop = []string{"ALL"}
-			c.SecurityOpt = []string{"no-new-privileges"}
-			c.Binds = []string{dir + ":/etc/envoy:ro", filepath.Join(m.dir, "policy") + ":" + policyDir + ":ro"}
-			for _, name := range siteNames {
-				c.ExtraHosts = append(c.ExtraHosts, name+":"+m.host)
-			}
+			harden(c, dir+":/etc/envoy:ro", filepath.Join(m.dir, "policy")+":"+policyDir+":ro")
+			m.nameSites(c)
 		},
 		WaitingFor: wait.ForHTTP("/ready").WithPort(adminPort).WithStartupTimeout(30 * time.Second).WithPollInterval(50 * time.Millisecond),
 	}
+	return run(t, kind, request)
+}
+
+// harden takes from a container what the manifests take.
+func harden(c *container.HostConfig, mounts ...string) {
+	c.ReadonlyRootfs = true
+	c.CapDrop = []string{"ALL"}
+	c.SecurityOpt = []string{"no-new-privileges"}
+	c.Binds = mounts
+}
+
+// nameSites has a container find the site by its names.
+func (m *mesh) nameSites(c *container.HostConfig) {
+	for _, name := range siteNames {
+		c.ExtraHosts = append(c.ExtraHosts, name+":"+m.host)
+	}
+}
+
+func run(t *testing.T, kind string, request testcontainers.ContainerRequest) *testcontainers.DockerContainer {
+	t.Helper()
 	started, err := testcontainers.Run(t.Context(), request.Image, testcontainers.CustomizeRequest(
 		testcontainers.GenericContainerRequest{ContainerRequest: request, Started: true}))
 	t.Cleanup(func() { finish(t, kind, started) })

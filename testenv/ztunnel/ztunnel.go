@@ -8,8 +8,10 @@
 package ztunnel
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log"
@@ -26,8 +28,9 @@ const streams = 100
 
 // Options say what a Server stands in front of.
 type Options struct {
+	Listen      string           // host:port, for HBONE; default: a free port of loopback
 	Certificate *tls.Certificate // the gateway's
-	Authority   *certs.Authority // issued the callers' certificates
+	Callers     *x509.CertPool   // trusts who issued the callers' certificates
 	Gateway     string           // host:port, on loopback
 }
 
@@ -38,9 +41,9 @@ type Server struct {
 	http     *http.Server
 }
 
-// Start starts a Server on a free port of loopback.
+// Start starts a Server.
 func Start(o Options) (*Server, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := net.Listen("tcp", cmp.Or(o.Listen, "127.0.0.1:0"))
 	if err != nil {
 		return nil, err
 	}
@@ -50,7 +53,7 @@ func Start(o Options) (*Server, error) {
 		TLSConfig: &tls.Config{
 			Certificates: []tls.Certificate{*o.Certificate},
 			ClientAuth:   tls.RequireAndVerifyClientCert,
-			ClientCAs:    o.Authority.Pool(),
+			ClientCAs:    o.Callers,
 			NextProtos:   []string{"h2"},
 		},
 		HTTP2:    &http.HTTP2Config{MaxConcurrentStreams: streams},

@@ -23,6 +23,7 @@ type Cluster struct {
 	namespaces map[string]corev1.Namespace
 	policies   []networkv1.NetworkPolicy
 	objects    []meshObject
+	pods       []corev1.Pod // of the applications' namespaces
 }
 
 // meshObject is an object of networking.istio.io.
@@ -70,6 +71,11 @@ const clusterKinds = "namespaces,networkpolicies.networking.k8s.io,sidecars.netw
 func ReadCluster(kubectl Kubectl, namespace, mesh string, selector map[string]string, port uint16) *Cluster {
 	c := newCluster(namespace, mesh, selector, port)
 	c.err = eachItem(kubectl, c.take, "get", clusterKinds, "-A")
+	for _, n := range c.applications() {
+		if c.err == nil {
+			c.err = eachItem(kubectl, c.takePod, "get", "pods", "-n", n)
+		}
+	}
 	return &c
 }
 
@@ -111,6 +117,13 @@ func (c *Cluster) take(item []byte) error {
 	}
 	err := json.Unmarshal(item, &o)
 	c.objects = append(c.objects, o)
+	return err
+}
+
+func (c *Cluster) takePod(item []byte) error {
+	var pod corev1.Pod
+	err := json.Unmarshal(item, &pod)
+	c.pods = append(c.pods, pod)
 	return err
 }
 

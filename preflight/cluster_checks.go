@@ -20,6 +20,8 @@ var clusterChecks = []struct {
 	{"envoyfilters of others", "give it a workloadSelector, or a match.listener.portNumber that is not the gateway's; the article's sni-magic " +
 		"needs both, or goes", checkEnvoyFilters},
 	{"application namespaces", "label them for injection (istio-injection or istio.io/rev); for ambient ones render for that data plane", checkNamespaces},
+	{"application pods", "start again what has no sidecar; where Kubernetes is older than 1.33 set holdApplicationUntilProxyStarts in the mesh's " +
+		"proxyConfig, or in the annotation proxy.istio.io/config of the pods", checkPods},
 	{"sidecars of others", "a namespace has one Sidecar for all its pods: take one away (--without sidecar leaves ours out), set " +
 		"outboundTrafficPolicy.mode REGISTRY_ONLY there, and have the gateway's namespace among its egress.hosts", checkSidecars},
 	{"network policies", "open it: --allow-egress and --gateway-allow-egress of ours, or an egress rule in the other's", checkNetworkPolicies},
@@ -28,7 +30,7 @@ var clusterChecks = []struct {
 
 // InspectCluster runs all checks on what is around a gateway.
 func InspectCluster(c *Cluster) []Finding {
-	findings := []Finding{c.answers(c.applications(), clusterKinds)}
+	findings := []Finding{c.answers(c.applications(), clusterKinds+"; and pods in "+list(c.applications()))}
 	for _, check := range clusterChecks {
 		findings = append(findings, c.finding(check.name, check.fix, func() (string, error) { return check.run(c) }))
 	}
@@ -167,51 +169,6 @@ func (c *Cluster) scopeFaults(o *meshObject, ours bool) (found []string) {
 		found = append(found, fmt.Sprintf("%s does not see %s/*, where the routes are", o, c.namespace))
 	}
 	return found
-}
-
-// checkHosts looks for hosts that others list, too, where an application sees it.
-func checkHosts(c *Cluster) (string, error) {
-	mine := map[string]bool{}
-	c.each("ServiceEntry", func(o *meshObject) {
-		for _, h := range o.Spec.Hosts {
-			mine[h] = mine[h] || c.ours(o)
-		}
-	})
-	var found []string
-	for i := range c.objects {
-		o := &c.objects[i]
-		if c.ours(o) || o.Kind != "ServiceEntry" && o.Kind != "VirtualService" || !c.seen(o) {
-			continue
-		}
-		for _, h := range o.Spec.Hosts {
-			if by := coveredBy(mine, h); by != "" {
-				found = append(found, fmt.Sprintf("%s has %q, which is in our %q", o, h, by))
-			}
-		}
-	}
-	return "no other object lists them", some(found)
-}
-
-// seen says whether an application's namespace sees an object.
-func (c *Cluster) seen(o *meshObject) bool {
-	if len(o.Spec.ExportTo) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(o.Spec.ExportTo, func(n string) bool {
-		return n == "*" || n == "." && slices.Contains(c.applications(), o.Namespace) || slices.Contains(c.applications(), n)
-	})
-}
-
-func coveredBy(mine map[string]bool, host string) string {
-	if mine[host] {
-		return host
-	}
-	for _, parent, ok := strings.Cut(strings.TrimPrefix(host, "*."), "."); ok; _, parent, ok = strings.Cut(parent, ".") {
-		if mine["*."+parent] {
-			return "*." + parent
-		}
-	}
-	return ""
 }
 
 func list(names []string) string {

@@ -3,6 +3,7 @@ package preflight
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -62,9 +63,26 @@ func cluster(t *testing.T, edit func(string) string, further string, with func(*
 	if err != nil {
 		t.Fatal(err)
 	}
+	var pods []json.RawMessage
+	for part := range strings.SplitSeq(further, "\n---\n") {
+		if strings.Contains(part, "kind: Pod,") {
+			object, err := yaml.YAMLToJSON([]byte(part))
+			if err != nil {
+				t.Fatal(err)
+			}
+			pods = append(pods, object)
+		}
+	}
+	podList, err := json.Marshal(map[string]any{"items": pods})
+	if err != nil {
+		t.Fatal(err)
+	}
 	kubectl := func(args ...string) ([]byte, error) {
-		if args[0] != "get" {
+		switch {
+		case args[0] != "get":
 			t.Errorf("kubectl %q; want it to get only", args)
+		case args[1] == "pods":
+			return podList, nil
 		}
 		return list, nil
 	}
@@ -119,6 +137,9 @@ func TestTheClusterNamesWhatIsInTheWay(t *testing.T) {
 		"no such namespace":     {edit: replace("{name: shop,", "{name: shopping,"), check: "application namespaces", detail: "shop is not there"},
 		"DNS cut": {further: denyAll, with: without("networkpolicy"), check: "network policies",
 			detail: "pods of shop do not get to DNS (kube-system, k8s-app=kube-dns, UDP 53); pods of shop do not get to istiod (port 15012); pods of shop do not get to the gateway (port 8443)"},
+		"a pod without a sidecar": {further: pod("Running", `containers: [{name: app}]`), check: "application pods", detail: "pod shop/x has no sidecar"},
+		"a pod that does not wait": {further: pod("Running", `containers: [{name: app}, {name: istio-proxy}]`), check: "application pods",
+			detail: "pod shop/x starts its application before its sidecar can serve"},
 		"a host of another": {further: `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: x, namespace: other}, spec: {hosts: [www.example.com]}}`,
 			check: "hosts of others", detail: `ServiceEntry other/x has "www.example.com", which is in our "*.example.com"`},
 		"a host with bytes for the terminal": {further: `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: "x\e[2J", namespace: other}, spec: {hosts: ["a\e[31m.example.com"]}}`,
@@ -134,6 +155,10 @@ func TestTheClusterNamesWhatIsInTheWay(t *testing.T) {
 	}
 }
 
+func pod(phase, spec string) string {
+	return fmt.Sprintf("{apiVersion: v1, kind: Pod, metadata: {name: x, namespace: shop}, spec: {%s}, status: {phase: %s}}", spec, phase)
+}
+
 // What is not in the way is left alone.
 func TestTheClusterMayHaveMore(t *testing.T) {
 	for name, further := range map[string]string{
@@ -145,10 +170,13 @@ func TestTheClusterMayHaveMore(t *testing.T) {
 			configPatches: [{applyTo: NETWORK_FILTER, match: {context: SIDECAR_OUTBOUND}, patch: {operation: MERGE}}]}}`,
 		"an EnvoyFilter of another namespace": `{apiVersion: networking.istio.io/v1alpha3, kind: EnvoyFilter, metadata: {name: x, namespace: other}, spec: {
 			configPatches: [{applyTo: NETWORK_FILTER, patch: {operation: MERGE}}]}}`,
-		"a Sidecar for some pods":       `{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: x, namespace: shop}, spec: {workloadSelector: {labels: {app: x}}}}`,
-		"a host that nobody here sees":  `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: x, namespace: other}, spec: {hosts: [a.example.com], exportTo: ["."]}}`,
-		"a host that is not ours":       `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: x, namespace: other}, spec: {hosts: [example.com]}}`,
-		"a NetworkPolicy for some pods": `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {podSelector: {matchLabels: {app: x}}, policyTypes: [Egress]}}`,
+		"a pod whose sidecar is an init container": pod("Running", `initContainers: [{name: istio-proxy}], containers: [{name: app}]`),
+		"a pod that waits for its sidecar":         pod("Pending", `containers: [{name: app}, {name: istio-proxy, lifecycle: {postStart: {exec: {command: [pilot-agent, wait]}}}}]`),
+		"a pod that is done":                       pod("Succeeded", `containers: [{name: app}]`),
+		"a Sidecar for some pods":                  `{apiVersion: networking.istio.io/v1, kind: Sidecar, metadata: {name: x, namespace: shop}, spec: {workloadSelector: {labels: {app: x}}}}`,
+		"a host that nobody here sees":             `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: x, namespace: other}, spec: {hosts: [a.example.com], exportTo: ["."]}}`,
+		"a host that is not ours":                  `{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: x, namespace: other}, spec: {hosts: [example.com]}}`,
+		"a NetworkPolicy for some pods":            `{apiVersion: networking.k8s.io/v1, kind: NetworkPolicy, metadata: {name: x, namespace: shop}, spec: {podSelector: {matchLabels: {app: x}}, policyTypes: [Egress]}}`,
 	} {
 		for _, f := range InspectCluster(cluster(t, nil, further, nil)) {
 			if f.Status != OK {

@@ -7,7 +7,9 @@ import (
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	dataaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
 	filelogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/file/v3"
+	matcherv3 "github.com/envoyproxy/go-control-plane/envoy/type/matcher/v3"
 	"google.golang.org/protobuf/types/known/structpb"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"wildcard-egress/accesslog"
 )
@@ -53,16 +55,36 @@ var meshFields = []string{
 // those of tcp_proxy, for the other events.
 func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	n := c.network()
-	if !n.LogOpen && n.LogInterval == 0 {
-		return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, c.logFields(""))}, nil
+	end := accesslog.Event("")
+	if n.LogOpen || n.LogInterval > 0 {
+		end = accesslog.End
 	}
+	all := jsonLog(c.AccessLog, c.logFields(end))
+	all.Filter = writtenLines()
 	if n.LogOpen {
 		proxy = append(proxy, c.eventLog(accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
 	}
 	if n.LogInterval > 0 {
 		proxy = append(proxy, c.eventLog(accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
 	}
-	return []*accesslogv3.AccessLog{jsonLog(c.AccessLog, c.logFields(accesslog.End))}, proxy
+	return []*accesslogv3.AccessLog{all}, proxy
+}
+
+// writtenLines leaves out what the module has marked: refusals above the policy's
+// logged_refusals_per_second.
+func writtenLines() *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
+		MetadataFilter: &accesslogv3.MetadataFilter{
+			Matcher: &matcherv3.MetadataMatcher{
+				Filter: accesslog.LeftOutNamespace,
+				Path: []*matcherv3.MetadataMatcher_PathSegment{{
+					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: accesslog.LeftOutKey}}},
+				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_DoubleMatch{
+					DoubleMatch: &matcherv3.DoubleMatcher{MatchPattern: &matcherv3.DoubleMatcher_Exact{Exact: 0}}}},
+			},
+			MatchIfKeyNotFound: wrapperspb.Bool(true),
+		},
+	}}
 }
 
 // logFields are those that can be filled.

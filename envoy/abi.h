@@ -81,6 +81,8 @@ CALLBACK bool envoy_dynamic_module_callback_network_filter_get_remote_address(vo
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_local_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_direct_remote_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
 CALLBACK bool envoy_dynamic_module_callback_network_get_dynamic_metadata_string(void* filter_envoy, module_buffer name_space, module_buffer key, envoy_buffer* value);
+CALLBACK bool envoy_dynamic_module_callback_network_get_dynamic_metadata_number(void* filter_envoy, module_buffer name_space, module_buffer key, double* value);
+CALLBACK void envoy_dynamic_module_callback_network_set_dynamic_metadata_number(void* filter_envoy, module_buffer name_space, module_buffer key, double value);
 CALLBACK size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter_envoy);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans(void* filter_envoy, envoy_buffer* sans);
 CALLBACK bool envoy_dynamic_module_callback_network_set_filter_state_typed(void* filter_envoy, module_buffer key, module_buffer value);
@@ -100,6 +102,7 @@ CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_comm
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);
 CALLBACK bool envoy_dynamic_module_callback_listener_filter_get_remote_address(void* filter_envoy, envoy_buffer* address, uint32_t* port);
 CALLBACK void envoy_dynamic_module_callback_listener_filter_close_socket(void* filter_envoy, module_buffer details);
+CALLBACK void envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_number(void* filter_envoy, module_buffer name_space, module_buffer key, double value);
 // New in Envoy 1.39 (abi_impl.cc of the network filter).
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_set_gauge(void* config_envoy, size_t id, uint64_t value);
 CALLBACK bool envoy_dynamic_module_callback_network_filter_get_attribute_int(void* filter_envoy, unsigned attribute, uint64_t* value);

@@ -1,6 +1,6 @@
 // The listener filter: it stands before all others, where Envoy has accepted a
 // connection and nobody knows yet whose it is, and limits how many there are of
-// one source address and in all. The network filter goes on counting when the
+// one source address and in all, and how many lines of the access log they make. The network filter goes on counting when the
 // listener's filters have done. The rules are:
 //  - Nothing is read, and nothing enters Go.
 //  - A connection that is one too many is closed at once.
@@ -22,11 +22,17 @@ const void* envoy_dynamic_module_on_listener_filter_config_new(void* config_envo
                                                                envoy_buffer config) {
   (void)config_envoy, (void)name, (void)config;
   bool able = envoy_dynamic_module_callback_listener_filter_get_remote_address != NULL &&
-              envoy_dynamic_module_callback_listener_filter_close_socket != NULL;
-  return able ? &configured : NULL;
+              envoy_dynamic_module_callback_listener_filter_close_socket != NULL &&
+              envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_number != NULL;
+  if (!able) return NULL;
+  lines_listeners(1);
+  return &configured;
 }
 
-void envoy_dynamic_module_on_listener_filter_config_destroy(const void* config) { (void)config; }
+void envoy_dynamic_module_on_listener_filter_config_destroy(const void* config) {
+  (void)config;
+  lines_listeners(-1);
+}
 
 const void* envoy_dynamic_module_on_listener_filter_new(const void* config, void* filter_envoy) {
   (void)config, (void)filter_envoy;
@@ -38,6 +44,7 @@ unsigned envoy_dynamic_module_on_listener_filter_on_accept(void* filter_envoy, c
   envoy_buffer address = {NULL, 0};
   uint32_t port;
   envoy_dynamic_module_callback_listener_filter_get_remote_address(filter_envoy, &address, &port);
+  lines_accepted(filter_envoy);
   if (limits_enter_waiting(&a->waiting, address.ptr, address.length)) return STATUS_CONTINUE;
   envoy_dynamic_module_callback_listener_filter_close_socket(filter_envoy, TEXT(WAITING_REASON));
   return STATUS_STOP_ITERATION;

@@ -79,6 +79,10 @@ type Limits struct {
 	// RecallFor is how long a decision is recalled before the filter is asked
 	// again; 0: until the next SetLimits.
 	RecallFor time.Duration
+	// LinesPerSecond is how many connections that are not let through have a line
+	// in the access log, for the whole process; 0: all of them. The others have a
+	// mark, which the access log's filter has to look at.
+	LinesPerSecond uint32
 }
 
 // SetLimits sets the limits and forgets all decisions: call it when decisions
@@ -92,8 +96,13 @@ func (c *Config) SetLimits(l Limits) {
 	}
 	C.config_set_limits(c.c, C.uint64_t(l.Deadline.Nanoseconds()), C.size_t(l.MaxHelloBytes),
 		C.uint64_t(l.RecallFor.Nanoseconds()))
+	C.lines_set_rate(C.uint32_t(l.LinesPerSecond))
 	C.config_new_generation(c.c)
 }
+
+// CountLinesLeftOut says the counter of lines that the access log has not, by its
+// index. It is possible only in NewFactory, and each must say it.
+func (c *Config) CountLinesLeftOut(counter int) { c.c.lines_counter = C.size_t(counter) }
 
 // TakeCallersFromProxyProtocol says that the filters know their callers by the
 // PROXY header (Conn.ProxyIdentity, DestinationPort, OverLoopback) and not by the

@@ -25,6 +25,8 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_get_local_address),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_direct_remote_address),
       NEEDED(envoy_dynamic_module_callback_network_get_dynamic_metadata_string),
+      NEEDED(envoy_dynamic_module_callback_network_get_dynamic_metadata_number),
+      NEEDED(envoy_dynamic_module_callback_network_set_dynamic_metadata_number),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans),
       NEEDED(envoy_dynamic_module_callback_network_set_filter_state_typed),
@@ -111,12 +113,19 @@ void conn_write(struct conn* c, const char* data, size_t length) {
 
 // The state is set first: Envoy raises LocalClose before this returns.
 void conn_close(struct conn* c, unsigned close_type, const char* details, size_t length) {
+  if (c->state == CONN_WAITING) conn_refused(c);
   c->state = CONN_CLOSED;
   deadline_stop(c);
   conn_untrack(c);
   limits_leave(&c->waiting);
   limits_leave(&c->forwarded);
   envoy_dynamic_module_callback_network_filter_close_with_details(c->envoy, close_type, buffer(details, length));
+}
+
+void conn_refused(struct conn* c) {
+  if (c->config->outcome) return;  // it was let through
+  lines_refused(c);
+  conn_count_many(c, c->config->lines_counter, lines_take_uncounted());
 }
 
 bool conn_forward(struct conn* c) {

@@ -5,6 +5,7 @@
 
 #include "abi.h"
 #include "limits.h"
+#include "lines.h"
 
 // More workers than these share what is kept for each.
 enum { TRACK_WORKERS = 256 };
@@ -41,6 +42,7 @@ struct config {
   size_t recall_slots;            // for each worker, a power of two, RECALL_WAYS at least; 0: off
   size_t hit_counter, miss_counter;
   size_t waiting_counter;  // of connections closed since too many wait
+  size_t lines_counter;    // of lines that the access log has not
   // By worker. Whoever works with one takes it out, and so no two do.
   _Atomic(struct table*) tables[TRACK_WORKERS];
   _Atomic bool recall_stopped;
@@ -57,6 +59,7 @@ struct conn {
   size_t need;       // bytes of the read buffer below which the filter is not called
   unsigned char state;
   bool connected;             // the outer handshake is done, or there is none
+  bool arrived;               // what was decided at accept is taken back (lines.c)
   bool looked_up;             // outcome filter: the name's look-up has ended
   bool reading_was_disabled;  // tcp_proxy had disabled reading; restored before Continue (trap 8)
 
@@ -108,6 +111,7 @@ bool conn_chunks(struct conn*, envoy_buffer* chunks);
 void conn_write(struct conn*, const char* data, size_t length);
 void conn_close(struct conn*, unsigned close_type, const char* details, size_t length);
 bool conn_forward(struct conn*);  // false: closed instead
+void conn_refused(struct conn*);  // before its state says so
 void conn_panicked(struct conn*);
 void conn_count(struct conn*, size_t counter);
 void conn_count_many(struct conn*, size_t counter, uint64_t);

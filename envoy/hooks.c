@@ -48,9 +48,12 @@ const void* envoy_dynamic_module_on_network_filter_new(const void* config, void*
 unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
   struct conn* c = (struct conn*)filter;
   if (c->config->outcome) return outcome_new_connection(c);
+  lines_arrived(c);
   envoy_buffer address = conn_remote_address(c);
   bool room = limits_enter_waiting(&c->waiting, address.ptr, address.length);
-  conn_count_many(c, c->config->waiting_counter, limits_take_refused());  // those of arrivals.c too, which has no counter
+  // Those of arrivals.c too, which has no counters.
+  conn_count_many(c, c->config->waiting_counter, limits_take_refused());
+  conn_count_many(c, c->config->lines_counter, lines_take_uncounted());
   if (!room) {
     conn_close(c, CLOSE_NO_FLUSH, WAITING_REASON, sizeof WAITING_REASON - 1);
     return STATUS_STOP_ITERATION;
@@ -108,6 +111,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
       conn_close(c, CLOSE_NO_FLUSH, "unknown_event", 13);
       return;
   }
+  if (c->state == CONN_WAITING) conn_refused(c);
   c->state = CONN_CLOSED;
   deadline_stop(c);
   limits_leave(&c->waiting);

@@ -62,6 +62,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	}
 	host.LimitWaiting(config.MaxWaiting/4, config.MaxWaiting, filter.WaitingCounter())
+	host.CountLinesLeftOut(counterLinesLeftOut)
 	host.ExpireBy(filter.CertificateExpiresKey)
 	module.add(f)
 	// By then Envoy has made up its mind about what the configuration stands in;

@@ -37,13 +37,14 @@ var changeCounters = []string{"policy_loaded", "policy_rejected", "policy_hosts_
 	"policy_rules_added", "policy_rules_removed", "policy_rules_modified"}
 
 var (
-	firstChangeCounter = len(filter.Counters())
-	counterHit         = firstChangeCounter + changeCounts
-	counterMiss        = counterHit + 1
+	firstChangeCounter  = len(filter.Counters())
+	counterHit          = firstChangeCounter + changeCounts
+	counterMiss         = counterHit + 1
+	counterLinesLeftOut = counterHit + 2
 )
 
 func defineMetrics(host *envoy.Config) error {
-	counters := append(append(filter.Counters(), changeCounters...), "decision_cache_hit", "decision_cache_miss")
+	counters := append(append(filter.Counters(), changeCounters...), "decision_cache_hit", "decision_cache_miss", "log_lines_left_out")
 	if err := host.DefineCounters(counters, filter.PanicCounter()); err != nil {
 		return err
 	}

@@ -66,7 +66,7 @@ func (s *shared) remove(f *factory) {
 func (f *factory) setLimits() {
 	settings := f.use.Policy().Settings()
 	f.host.SetLimits(envoy.Limits{Deadline: settings.ClientHelloTimeout, MaxHelloBytes: settings.MaxClientHelloBytes,
-		RecallFor: filter.NamesLifetime / 2})
+		RecallFor: filter.NamesLifetime / 2, LinesPerSecond: settings.LoggedRefusals})
 }
 
 // changed hears of each attempt to change a policy, on the thread that made it.

@@ -71,6 +71,36 @@ func (c *Config) Accept() *Conn { return &Conn{C.host_conn_new(c.c)} }
 // connection when they let it through.
 func (c *Config) AcceptBehind() *Conn { return &Conn{C.host_conn_new_behind(c.c)} }
 
+// Listener has a listener with the module's listener filter until it is called.
+func Listener() (end func()) {
+	C.host_arrivals(1)
+	return func() { C.host_arrivals(-1) }
+}
+
+// Arrival is one connection among the filters of a Listener.
+type Arrival struct{ a *C.struct_host_arrival }
+
+// Arrive has a Listener accept a connection.
+func Arrive() Arrival { return Arrival{C.host_arrive()} }
+
+// End ends the connection where it is. It must not be used any more.
+func (a Arrival) End() { C.host_arrival_end(a.a) }
+
+// HasLine says whether it would have a line in the access log if it ended now.
+func (a Arrival) HasLine() bool { return a.a.numbers.line_left_out == 0 }
+
+// LinesLeftOut is what that line would say of others.
+func (a Arrival) LinesLeftOut() int { return int(a.a.numbers.lines_left_out) }
+
+// AcceptFrom makes a connection of an arrival, which must not be used any more.
+func (c *Config) AcceptFrom(a Arrival) *Conn { return &Conn{C.host_conn_of(c.c, a.a)} }
+
+// HasLine says whether the connection would have a line in the access log now.
+func (c *Conn) HasLine() bool { return c.c.numbers.line_left_out == 0 }
+
+// LinesLeftOut is what that line would say of others.
+func (c *Conn) LinesLeftOut() int { return int(c.c.numbers.lines_left_out) }
+
 // Wake is the scheduled hook for what Conn.Waker has posted.
 func (c *Conn) Wake() { c.Scheduled(wake) }
 

@@ -85,6 +85,24 @@ bool envoy_dynamic_module_callback_network_get_dynamic_metadata_string(void* fil
   return identity != NULL;
 }
 
+// Two numbers are all that the module sets.
+static double* number_of(struct host_numbers* n, module_buffer key) {
+  return key.length == strlen("line_left_out") ? &n->line_left_out : &n->lines_left_out;
+}
+
+bool envoy_dynamic_module_callback_network_get_dynamic_metadata_number(void* filter, module_buffer name_space,
+                                                                       module_buffer key, double* value) {
+  (void)name_space;
+  *value = *number_of(&conn_of(filter)->numbers, key);
+  return true;
+}
+
+void envoy_dynamic_module_callback_network_set_dynamic_metadata_number(void* filter, module_buffer name_space,
+                                                                       module_buffer key, double value) {
+  (void)name_space;
+  *number_of(&conn_of(filter)->numbers, key) = value;
+}
+
 size_t envoy_dynamic_module_callback_network_filter_get_ssl_uri_sans_size(void* filter) {
   (void)filter;
   return 1;
@@ -189,5 +207,11 @@ bool envoy_dynamic_module_callback_listener_filter_get_remote_address(void* filt
 
 void envoy_dynamic_module_callback_listener_filter_close_socket(void* filter, module_buffer details) {
   (void)details;
-  *(bool*)filter = true;
+  ((struct host_arrival*)filter)->closed = true;
+}
+
+void envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_number(void* filter, module_buffer name_space,
+                                                                               module_buffer key, double value) {
+  (void)name_space;
+  *number_of(&((struct host_arrival*)filter)->numbers, key) = value;
 }

@@ -77,6 +77,36 @@ struct host_conn* host_conn_new_behind(struct host_config* config) {
   return c;
 }
 
+void host_arrivals(int listeners) {
+  envoy_buffer none = {NULL, 0};
+  if (listeners > 0)
+    envoy_dynamic_module_on_listener_filter_config_new(NULL, none, none);
+  else
+    envoy_dynamic_module_on_listener_filter_config_destroy(NULL);
+}
+
+struct host_arrival* host_arrive(void) {
+  struct host_arrival* a = calloc(1, sizeof *a);
+  a->module = envoy_dynamic_module_on_listener_filter_new(NULL, a);
+  envoy_dynamic_module_on_listener_filter_on_accept(a, a->module);
+  return a;
+}
+
+void host_arrival_end(struct host_arrival* a) {
+  envoy_dynamic_module_on_listener_filter_destroy(a->module);
+  free(a);
+}
+
+// The dynamic metadata stays with the connection.
+struct host_conn* host_conn_of(struct host_config* config, struct host_arrival* a) {
+  struct host_numbers numbers = a->numbers;
+  host_arrival_end(a);
+  struct host_conn* c = filter_new(config);
+  c->numbers = numbers;
+  envoy_dynamic_module_on_network_filter_new_connection(c, c->module);
+  return c;
+}
+
 static void drain(struct host_conn* c) {
   for (size_t i = 0; i < c->chunk_count; i++) free(c->chunks[i].data);
   memset(c->chunks, 0, sizeof c->chunks);

@@ -24,6 +24,11 @@ struct host_config {
   _Atomic int posted;
 };
 
+// The dynamic metadata that the module sets.
+struct host_numbers {
+  double line_left_out, lines_left_out;
+};
+
 struct host_conn {
   struct references references;
   struct host_config* config;
@@ -43,11 +48,24 @@ struct host_conn {
   const char* identity;  // of the PROXY header; null: none
   uint32_t port;         // of its destination
   bool elsewhere;        // not over loopback
+  struct host_numbers numbers;
   char state[TEXT];   // filter state: key=value,
   uint64_t flags;     // Envoy's response flags
   char failure[64];   // upstream transport failure reason
   _Atomic int posted[EVENT_IDS];
 };
+
+// One connection among the listener's filters.
+struct host_arrival {
+  const void* module;
+  bool closed;
+  struct host_numbers numbers;
+};
+
+void host_arrivals(int listeners);  // more, or fewer, with the listener filter
+struct host_arrival* host_arrive(void);
+void host_arrival_end(struct host_arrival*);
+struct host_conn* host_conn_of(struct host_config*, struct host_arrival*);  // ends the arrival
 
 void host_set_log_level(unsigned level);  // LOG_INFO at first
 int host_log_lines(void);

@@ -62,6 +62,9 @@ var trials = []struct {
 		"network_filter_get_remote_address"}},
 	{name: "closes what is one too many of those that wait", run: limitsWaiting, shows: []string{
 		"listener_filter_get_remote_address", "listener_filter_close_socket"}},
+	{name: "leaves lines out", run: leavesLinesOut, shows: []string{
+		"listener_filter_set_dynamic_metadata_number", "network_get_dynamic_metadata_number",
+		"network_set_dynamic_metadata_number"}},
 	{name: "ends what is silent", run: expires, shows: []string{
 		"network_filter_scheduler_new", "network_filter_scheduler_commit", "network_filter_scheduler_delete"}},
 	{name: "recalls", run: recalls, shows: []string{

@@ -60,11 +60,7 @@ func (l Limits) values() []Value {
 		Allowance
 	}{{"per_caller", l.PerCaller}, {"total", l.Total}} {
 		for _, f := range AllowanceFields {
-			text := Unlimited
-			if n := *f.Of(&whose.Allowance); n != 0 {
-				text = strconv.Itoa(int(n))
-			}
-			values = append(values, Value{"limits." + whose.name + "." + f.Name, text})
+			values = append(values, Value{"limits." + whose.name + "." + f.Name, allowedText(*f.Of(&whose.Allowance))})
 		}
 	}
 	duration := Unlimited
@@ -72,6 +68,13 @@ func (l Limits) values() []Value {
 		duration = l.Duration.String()
 	}
 	return append(values, Value{"limits.connection_duration", duration})
+}
+
+func allowedText(n uint32) string {
+	if n == 0 {
+		return Unlimited
+	}
+	return strconv.Itoa(int(n))
 }
 
 // String returns what is limited, as the policy file has it; empty for nothing.

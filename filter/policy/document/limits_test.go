@@ -26,7 +26,11 @@ defaults:
   limits:
     per_caller: {connections: unlimited, new_names_per_second: 7}
     connection_duration: 24h
+  logged_refusals_per_second: unlimited
 `)
+	if d.Defaults.LoggedRefusals != 0 {
+		t.Errorf("logged refusals: %d a second, want all", d.Defaults.LoggedRefusals)
+	}
 	own := document.DefaultLimits.PerCaller
 	own.Connections, own.NewNames = 0, 7
 	if want := (document.Limits{PerCaller: own, Duration: 24 * time.Hour}); d.Defaults.Limits != want {

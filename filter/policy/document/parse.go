@@ -85,7 +85,8 @@ func (p *parser) defaults(n *yaml.Node, path strictyaml.Path) {
 		"refusal": func(n *yaml.Node, path strictyaml.Path) {
 			d.Refusal = strictyaml.Choice(&p.Reader, n, path, RefuseWithAlert, RefuseWithClose, RefuseWithReset)
 		},
-		"limits": func(n *yaml.Node, path strictyaml.Path) { limits, limitsPath = n, path },
+		"limits":                     func(n *yaml.Node, path strictyaml.Path) { limits, limitsPath = n, path },
+		"logged_refusals_per_second": func(n *yaml.Node, path strictyaml.Path) { d.LoggedRefusals = p.allowed(n, path) },
 	})
 	d.Limits.Mode = d.Mode
 	if limits != nil { // after the mode, wherever that stands

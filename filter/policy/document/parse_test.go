@@ -27,6 +27,7 @@ defaults:
   max_client_hello_bytes: 65536
   refuse_ech: true
   refusal: reset
+  logged_refusals_per_second: 7
 version: 1
 `)
 	type rule struct {
@@ -47,7 +48,7 @@ version: 1
 	if !reflect.DeepEqual(got, rules) {
 		t.Errorf("rules: got %+v, want %+v", got, rules)
 	}
-	want := document.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: document.RefuseWithReset, Limits: document.DefaultLimits}
+	want := document.Settings{ClientHelloTimeout: 90 * time.Second, MaxClientHelloBytes: 65536, RefuseECH: true, Refusal: document.RefuseWithReset, Limits: document.DefaultLimits, LoggedRefusals: 7}
 	want.Limits.Mode = document.ShadowMode
 	if got := policy.Compile(d).Settings(); !reflect.DeepEqual(got, want) {
 		t.Errorf("settings: got %+v, want %+v", got, want)

@@ -10,10 +10,15 @@ type Settings struct {
 	RefuseECH           bool
 	Refusal             Refusal
 	Limits              Limits
+	// LoggedRefusals is how many refused connections a second have a line in the
+	// access log, and ten times as many at once; 0: all.
+	LoggedRefusals uint32
 }
 
-// DefaultSettings are those of a policy that says nothing else.
-var DefaultSettings = Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384, Limits: DefaultLimits}
+// DefaultSettings are those of a policy that says nothing else. Fifty lines a
+// second are some 17 KB: the 50 MiB that a kubelet keeps last for 50 minutes of them.
+var DefaultSettings = Settings{ClientHelloTimeout: 5 * time.Second, MaxClientHelloBytes: 16384, Limits: DefaultLimits,
+	LoggedRefusals: 50}
 
 // Refusal is what a refused client sees.
 type Refusal uint8

@@ -19,6 +19,7 @@ func (d Defaults) Values() []Value {
 		{"max_client_hello_bytes", fmt.Sprint(d.MaxClientHelloBytes)},
 		{"refuse_ech", fmt.Sprint(d.RefuseECH)},
 		{"refusal", d.Refusal.String()},
+		{"logged_refusals_per_second", allowedText(d.LoggedRefusals)},
 	}, d.Limits.values()...)
 }
 

@@ -57,6 +57,9 @@ listener is on loopback, and takes callers and ports from the PROXY protocol.`,
 			config, err := f.config()
 			config.Network = &network
 			err = errors.Join(err, network.Validate(), ambient.check(cmd.Flags()))
+			if !ambient.on { // else it listens elsewhere
+				err = errors.Join(err, apart(place{"--listen", config.Listen}, place{"--admin", config.Admin}))
+			}
 			if config.AllowPrivateAddresses && len(network.Guard.Allow)+len(network.Guard.Deny) > 0 {
 				err = errors.Join(err, errors.New("--guard-allow, --guard-deny: --address-guard off leaves nothing for them to change"))
 			}
@@ -124,7 +127,7 @@ one listener, and does not see which port the application meant.`,
   curl --connect-to ::127.0.0.1:15001 https://en.wikipedia.org/`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config()
-			faults := faults{err}
+			faults := faults{err, apart(place{"--listen", config.Listen}, place{"--admin", config.Admin})}
 			s := bootstrap.SidecarConfig{
 				GatewayPrincipal: principal,
 				Passthrough:      choiceFlag(&faults, "--unlisted", unlisted, "block", "passthrough") == "passthrough",
@@ -163,6 +166,7 @@ tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
     --cert gateway.pem --key gateway.key --ca ca.pem > legacy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			config, err := f.config()
+			err = errors.Join(err, apart(place{"--listen", config.Listen}, place{"--admin", config.Admin}))
 			if err != nil {
 				return err
 			}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"net/netip"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -51,14 +52,19 @@ func (a *ambientFlags) render(c bootstrap.Config, flags *pflag.FlagSet, policyFi
 	if err := bootstrap.CheckLoopback(c.Listen.Addr()); err != nil {
 		faults.add("--listen %w", err)
 	}
+	places := []place{{"--listen", c.Listen}, {"--admin", c.Admin}}
+	if a.ipv6 {
+		places = append(places, place{"--ipv6", netip.AddrPortFrom(netip.IPv6Loopback(), c.Listen.Port())})
+	}
 	var health netip.AddrPort
 	if a.health != "" {
 		health = addressFlag(&faults, "--health", a.health)
+		places = append(places, place{"--health", health})
 		if c.Admin.Port() == 0 {
 			faults.add("--admin %s: --health asks the admin interface: give it a port of its own", c.Admin)
 		}
 	}
-	if err := faults.err(); err != nil {
+	if err := errors.Join(faults.err(), apart(places...)); err != nil {
 		return nil, err
 	}
 	return bootstrap.AmbientGateway(c, policyFile, bootstrap.AmbientConfig{IPv6: a.ipv6, Health: health})

@@ -33,6 +33,8 @@ type bootstrapFlags struct {
 	envoyVersion   string
 	maxConnections uint32
 	lds            string
+
+	flags *pflag.FlagSet // the command's
 }
 
 // defaultAdmin is where a gateway's admin interface is, unless it is told
@@ -63,6 +65,7 @@ func warnOfOpenAdmin(out io.Writer, admin string) {
 
 func (f *bootstrapFlags) add(c *cobra.Command, listen, admin string) {
 	flags := c.Flags()
+	f.flags = flags
 	flags.SortFlags = false
 	f.policy.add(c, "POLICY")
 	flags.StringVar(&f.listen, "listen", listen, "where connections come in, `HOST:PORT`; port 0 lets the kernel choose")
@@ -107,6 +110,7 @@ func (f *bootstrapFlags) config() (bootstrap.Config, error) {
 		faults.add("--envoy-version %w", err)
 	}
 	f.makeAbsolute(&faults)
+	f.keepFiles(&faults)
 	c.AccessLog = f.accessLog
 	switch {
 	case f.cert != "" && f.key != "" && f.ca != "":

@@ -23,7 +23,7 @@ func newInPodCommand() *cobra.Command {
 			}
 			switch args[0] {
 			case preflight.PodGet:
-				ask, err := preflight.Admin(cmd.Context(), admin)
+				ask, err := preflight.Admin(cmd.Context(), admin, preflight.InspectWithin)
 				if err != nil {
 					return err
 				}

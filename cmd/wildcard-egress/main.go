@@ -33,16 +33,17 @@ func run() int {
 	out := &answer{to: os.Stdout}
 	root := newRootCommand()
 	root.SetOut(out)
+	root.SetErr(notes{os.Stderr})
 	err := root.Execute()
 	switch {
 	case out.err != nil:
-		fmt.Fprintf(os.Stderr, "%v: the answer is not whole\n", out.err)
+		fmt.Fprintf(root.ErrOrStderr(), "%v: the answer is not whole\n", out.err)
 	case err == nil:
 		return 0
 	case errors.Is(err, errNegative):
 		return exitNegative
 	default:
-		os.Stderr.Write(append(visible([]byte(err.Error())), '\n'))
+		fmt.Fprintln(root.ErrOrStderr(), err)
 	}
 	return exitBadInput
 }
@@ -55,7 +56,7 @@ type answer struct {
 }
 
 func (a *answer) Write(p []byte) (n int, err error) {
-	_, err = a.to.Write(visible(p))
+	_, err = a.to.Write(visible(p, isControl))
 	if a.err == nil {
 		a.err = err
 	}
@@ -65,19 +66,39 @@ func (a *answer) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// visible escapes the control characters that names of files and arguments may
-// have, as JSON does it. YAML and JSON of ours have none.
-func visible(text []byte) []byte {
-	isControl := func(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
-	if !bytes.ContainsFunc(text, isControl) {
+// notes is standard error: errors, warnings and notes, which have names of files,
+// arguments and words of others in them. All is for people, so more is shown: what
+// returns to the line's begin, turns the direction of text round, or is no UTF-8.
+type notes struct{ to io.Writer }
+
+func (n notes) Write(p []byte) (int, error) {
+	if _, err := n.to.Write(visible(p, steers)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func isControl(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' && r != '\r' }
+
+func steers(r rune) bool {
+	return isControl(r) || r == '\r' || r == utf8.RuneError || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// visible escapes what names of files and arguments may have, as JSON does it.
+// YAML and JSON of ours have none.
+func visible(text []byte, hidden func(rune) bool) []byte {
+	if !bytes.ContainsFunc(text, hidden) {
 		return text
 	}
 	var out []byte
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
-		if isControl(r) {
+		switch {
+		case r == utf8.RuneError && size == 1 && hidden(r):
+			out = fmt.Appendf(out, "\\x%02x", text[0])
+		case hidden(r):
 			out = fmt.Appendf(out, "\\u%04x", r)
-		} else {
+		default:
 			out = append(out, text[:size]...)
 		}
 		text = text[size:]
@@ -102,5 +123,6 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
 	root.AddCommand(newLogsCommand())
 	completeValues(root)
+	takeDecimals(root)
 	return root
 }

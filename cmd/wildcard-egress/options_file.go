@@ -121,13 +121,6 @@ func setFlag(r *strictyaml.Reader, cmd, of *cobra.Command, f *pflag.Flag, node *
 	}
 }
 
-func wantOr(f *pflag.Flag, err error) string {
-	if want := wanted(f); want != "" {
-		return "want " + want
-	}
-	return err.Error()
-}
-
 // valuesOf returns the scalars of a value: of a flag that may be repeated, those
 // of a list.
 func valuesOf(r *strictyaml.Reader, f *pflag.Flag, node *yaml.Node, path strictyaml.Path) (values []*yaml.Node, ok bool) {

@@ -118,7 +118,7 @@ func (f *preflightFlags) wantedVersion(cmd *cobra.Command) (uint64, error) {
 // cluster around them.
 func (f *preflightFlags) findings(ctx context.Context, want uint64) ([]preflight.Finding, error) {
 	if f.pod == "" {
-		ask, err := preflight.Admin(ctx, f.admin)
+		ask, err := preflight.Admin(ctx, f.admin, preflight.InspectWithin)
 		if err != nil {
 			return nil, err
 		}

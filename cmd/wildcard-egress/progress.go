@@ -17,6 +17,9 @@ type progress struct {
 
 func newProgress(out io.Writer, what string) *progress {
 	p := &progress{what: what, next: time.Now().Add(time.Second)}
+	if n, ok := out.(notes); ok {
+		out = n.to // what it writes is its own
+	}
 	if file, ok := out.(*os.File); ok {
 		if info, err := file.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			p.out = out

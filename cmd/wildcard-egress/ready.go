@@ -21,13 +21,13 @@ and then refuses every connection.
 As a startupProbe it keeps a pod that starts with a broken policy, or without
 the module, from getting traffic, and a rollout from taking the old pods away.
 Once a policy is in force the module keeps the last good one, so there is no
-need to ask again.
+need to ask again. It takes 4 s at most, which is below the timeout of the probe.
 
 The exit status is 0 if it can serve, 1 with the reason if not, 2 for bad usage.`,
 		Example: `  wildcard-egress ready --admin http://127.0.0.1:9901`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ask, err := preflight.Admin(cmd.Context(), admin)
+			ask, err := preflight.Admin(cmd.Context(), admin, preflight.ReadyWithin)
 			if err != nil {
 				return err
 			}

@@ -47,10 +47,7 @@ func flagError(cmd *cobra.Command, err error) error {
 		return fmt.Errorf("%s: --%s: give it %s", cmd.Name(), f.Name, cmp.Or(wanted(f), name))
 	case errors.As(err, &invalid):
 		f := invalid.GetFlag()
-		if want := wanted(f); want != "" {
-			return fmt.Errorf("%s: --%s %q: want %s", cmd.Name(), f.Name, invalid.GetValue(), want)
-		}
-		return fmt.Errorf("%s: --%s %q: %w", cmd.Name(), f.Name, invalid.GetValue(), invalid.Unwrap())
+		return fmt.Errorf("%s: --%s %q: %s", cmd.Name(), f.Name, invalid.GetValue(), wantOr(f, invalid.Unwrap()))
 	}
 	return fmt.Errorf("%s: %w (see --help)", cmd.Name(), err)
 }
@@ -61,6 +58,14 @@ func folderHint(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 		return "; the folder is --to"
 	}
 	return ""
+}
+
+// wantOr says what a flag takes, or else what its value says of a mistake.
+func wantOr(f *pflag.Flag, err error) string {
+	if want := wanted(f); want != "" && !errors.Is(err, errNotDecimal) {
+		return "want " + want
+	}
+	return err.Error()
 }
 
 // wanted is what a flag takes, in words; empty for flags that say it themselves.

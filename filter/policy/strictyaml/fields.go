@@ -81,10 +81,16 @@ func (r *Reader) Text(node *yaml.Node, path Path) (string, bool) {
 	return text, ok
 }
 
-// Integer returns a whole number from low to high, or adds a problem.
+// Integer returns a whole number from low to high, or adds a problem. It is
+// decimal: readers of YAML differ about 010, which is 8 or 10.
 func (r *Reader) Integer(node *yaml.Node, path Path, low, high int) (int, bool) {
 	if Plain(node, yaml.ScalarNode) && node.Tag == "!!int" {
-		if value, err := strconv.Atoi(node.Value); err == nil && low <= value && value <= high {
+		value, err := strconv.Atoi(node.Value)
+		switch {
+		case err == nil && strconv.Itoa(value) != node.Value:
+			r.Add(node, path, "%s: write it without a sign or zeros before it", lazily(Describe, node))
+			return 0, false
+		case err == nil && low <= value && value <= high:
 			return value, true
 		}
 	}

@@ -35,6 +35,29 @@ func parseGlob(text string, action Action) (Pattern, string) {
 	return p, glob.Fault(p.Head(), '.', servername.IsByte)
 }
 
+// parseHosts returns the patterns of one entry of a rule's hosts: mostly one. In an
+// allow rule braces may reach over the registrable domain if all that they stand
+// for has one of its own, and is a pattern by itself then.
+func parseHosts(text string, action Action) ([]Pattern, error) {
+	p, err := parsePattern(text, action)
+	if err == nil || action == Deny || !strings.Contains(text, "{") || textFault(text) != "" {
+		return []Pattern{p}, err
+	}
+	canonical, fault := canonicalText(text)
+	if fault != "" || glob.Fault(canonical, '.', servername.IsByte) != "" {
+		return nil, err
+	}
+	var all []Pattern
+	for _, variant := range glob.Expand(canonical, '.') {
+		p, fault := classify(variant, action)
+		if fault != "" || !hasRegistrable(p.domain) {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return all, nil
+}
+
 // hasRegistrable reports whether a domain is at least a registrable one: a label
 // below a suffix of a registry. Below private suffixes, such as github.io, there
 // are own names too, and the domain itself is somebody's.

@@ -1,6 +1,7 @@
 package document_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -61,4 +62,35 @@ func TestGlobMatchesWhatGobwasMatches(t *testing.T) {
 		t.Errorf("compared %d globs on %d names, of which %d matched: too few to tell", globs, compared, matched)
 	}
 	t.Logf("%d globs, %d names, %d matches", globs, compared, matched)
+}
+
+func TestBracesMayReachOverTheRegistrableDomain(t *testing.T) {
+	for host, want := range map[string]string{
+		"www.example.{com,org}":                "www.example.com www.example.org",
+		"{a,b}.com":                            "a.com b.com",
+		"WWW.Example.{com,co.uk}":              "www.example.com www.example.co.uk",
+		"*.example.{com,org}":                  "*.example.com *.example.org",
+		"api-*.{example.com,other.org}":        "api-*.example.com api-*.other.org",
+		"api.{a,b}.example.com":                "api.{a,b}.example.com", // one glob, as ever
+		"api-*.{example.com,co.uk}":            "",                      // below co.uk anybody can register
+		"*.{com,example.com}":                  "",
+		"{*,a}.com":                            "",
+		"{*,a.example.com}":                    "",
+		"www.example.{com,com}":                "",
+		"www.example.{com,org/x}":              "",
+		"{10.0.0.1,example.com}":               "",
+		"www.example.{com,}":                   "",
+		"{a,b,c,d}{a,b,c,d}{a,b,c,d}{a,b}.com": "",
+	} {
+		d, err := document.Parse("p", fmt.Appendf(nil, "version: 1\nrules: [{name: a, hosts: [%q]}]\n", host))
+		var got []string
+		if err == nil {
+			for _, p := range d.Rules[0].Hosts {
+				got = append(got, p.String())
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s is %q, %v; want %q", host, got, err, want)
+		}
+	}
 }

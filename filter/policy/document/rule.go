@@ -110,13 +110,16 @@ func (p *parser) hosts(n *yaml.Node, path strictyaml.Path, r *Rule) {
 		if !ok {
 			return
 		}
-		host, err := parsePattern(text, r.Action)
-		switch {
-		case err != nil:
+		hosts, err := parseHosts(text, r.Action)
+		if err != nil {
 			p.Add(n, path, "%v", err)
-		case seen[host.text]:
-			p.Add(n, path, "%q: given twice in this rule; remove one", text)
-		default:
+			return
+		}
+		for _, host := range hosts {
+			if seen[host.text] {
+				p.Add(n, path, "%q: given twice in this rule; remove one", text)
+				continue
+			}
 			seen[host.text] = true
 			r.Hosts = append(r.Hosts, host)
 			r.HostsAt = append(r.HostsAt, strictyaml.PositionOf(n))

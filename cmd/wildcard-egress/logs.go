@@ -22,13 +22,14 @@ func newLogsCommand() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  chooseCommand,
 	}
-	c.AddCommand(newLogsSummaryCommand())
+	c.AddCommand(newLogsSummaryCommand(), newLogsLearnCommand(), newLogsReplayCommand())
 	return c
 }
 
 // logFiles are the access logs of a command, and whose lines of them count.
 type logFiles struct {
 	callers []string
+	noPorts bool
 }
 
 // aboutLogFiles is the part of the commands' help that they share.
@@ -38,6 +39,10 @@ Lines that are not the gateway's are counted and said; none is guessed.`
 
 func (l *logFiles) addCaller(c *cobra.Command) {
 	c.Flags().StringArrayVar(&l.callers, "caller", nil, "count these callers only, a SPIFFE `ID`, a glob of them as in the policy, or unknown; may be repeated")
+}
+
+func (l *logFiles) addNoPorts(c *cobra.Command) {
+	c.Flags().BoolVar(&l.noPorts, "no-ports", false, "take no port from the log: of a gateway on trial, with its own --upstream-port")
 }
 
 // scan reads the files and calls each with the lines of the chosen callers. What
@@ -62,9 +67,13 @@ func (l *logFiles) scan(cmd *cobra.Command, files []string, each func(*accesslog
 			if n++; n%1000 == 0 {
 				bar.show(int((before+in.read.Load())>>20), int(total>>20))
 			}
-			if callers.Has(e.Principal) {
-				each(e)
+			if !callers.Has(e.Principal) {
+				return
 			}
+			if l.noPorts {
+				e.RequestedServerName, e.UpstreamRemoteAddress = "", ""
+			}
+			each(e)
 		})
 		if err != nil {
 			faults = append(faults, fmt.Errorf("%s: %w; only what is before that was counted", in.name, err))

@@ -125,7 +125,7 @@ func times(n, over int) string {
 // why is what a group has in common besides caller and name.
 func why(g logs.Group) string {
 	words := []string{}
-	if g.Reason == "" { // what a shadow rule would decide
+	if g.Reason == "" { // what another rule would decide
 		words = append(words, "would "+g.Decision)
 	}
 	for _, word := range []string{g.Reason, g.Detail} {

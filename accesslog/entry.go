@@ -19,6 +19,7 @@ type Entry struct {
 	ShadowReason          string
 	RequestedServerName   string
 	UpstreamRemoteAddress string
+	LinesLeftOut          uint64 // refusals before it that have no line
 }
 
 // The decisions, as a line has them.

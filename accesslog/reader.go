@@ -91,6 +91,11 @@ func (r *Reader) field(key string, value *fastjson.Value, e *Entry, f *fieldsRea
 		f.wrong = f.wrong || e.Event != "" && e.Event != Open && e.Event != Interval && e.Event != End
 	case "principal":
 		e.Principal = r.text(value, maxPrincipal, f)
+	case "lines_left_out":
+		if value.Type() != fastjson.TypeNull {
+			n, err := value.Uint64()
+			e.LinesLeftOut, f.wrong = n, f.wrong || err != nil
+		}
 	default:
 		if into := e.plain(key); into != nil {
 			*into = r.text(value, maxText, f)

@@ -57,6 +57,7 @@ func TestReaderKnowsItsLines(t *testing.T) {
 		"a decision that there is not":            {strings.Replace(refusedBy140, `"deny"`, `"maybe"`, 1), accesslog.OtherJSON},
 		"a decision that is a number":             {strings.Replace(refusedBy140, `"deny"`, `1`, 1), accesslog.OtherJSON},
 		"an event that there is not":              {strings.Replace(refusedBy140, "{", `{"event":"begin",`, 1), accesslog.OtherJSON},
+		"lines left out that are no number":       {strings.Replace(refusedBy140, "{", `{"lines_left_out":"3",`, 1), accesslog.OtherJSON},
 		"a time that is none":                     {strings.Replace(refusedBy140, "2026-11-26T", "yesterday ", 1), accesslog.OtherJSON},
 		"a name longer than the gateway writes":   {strings.Replace(refusedBy140, "cloud", strings.Repeat("a", 256), 1), accesslog.OtherJSON},
 		"an array":                                {`[1,2]`, accesslog.OtherText},
@@ -80,11 +81,19 @@ func TestReaderReadsTheSameFromBothEnvoys(t *testing.T) {
 		Decision: accesslog.Deny, Reason: "no_rule", RequestedServerName: "outbound_.443_.wildcard_.gateway.test",
 	}
 	var r accesslog.Reader
-	for _, line := range []string{refusedBy139, refusedBy140, refusedBy139} {
+	for _, line := range []string{refusedBy139, refusedBy140, strings.Replace(refusedBy139, "{", `{"lines_left_out":null,`, 1)} {
 		var got accesslog.Entry
 		if r.Read([]byte(line), &got); got != want {
 			t.Errorf("read %+v, want %+v", got, want)
 		}
+	}
+}
+
+func TestReaderReadsWhatWasLeftOut(t *testing.T) {
+	var r accesslog.Reader
+	var e accesslog.Entry
+	if r.Read([]byte(strings.Replace(refusedBy140, "{", `{"lines_left_out":3,`, 1)), &e); e.LinesLeftOut != 3 {
+		t.Errorf("read %+v", e)
 	}
 }
 

@@ -93,6 +93,16 @@ func TestScanCountsWhatIsNotTheGateways(t *testing.T) {
 	}
 }
 
+// A line says it at its connection's end; those of the same connection's begin too.
+func TestScanCountsWhatHasNoLine(t *testing.T) {
+	some := func(line string) string { return strings.Replace(line, "{", `{"lines_left_out":7,`, 1) }
+	var tally Tally
+	text := some(lineOf("event", "open", "decision", "allow")) + some(lineOf("event", "end", "decision", "allow")) + some(refusal(web, "a.example.com", "no_rule"))
+	if err := Scan(strings.NewReader(text), "log", &tally, func(*accesslog.Entry) {}); err != nil || tally.LeftOut != 14 {
+		t.Errorf("%d left out, want 14; %v", tally.LeftOut, err)
+	}
+}
+
 func TestScanCountsWhatIsBeforeAFault(t *testing.T) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)

@@ -9,11 +9,13 @@ import (
 
 // Tally counts what the lines of one or more files are. Its zero value is ready.
 type Tally struct {
-	Lines       int       `json:"lines"`
-	Connections int       `json:"connections"` // lines of ends: one for each
-	Events      int       `json:"events"`      // lines of streams that live (--log-open, --log-interval)
-	First       time.Time `json:"first"`       // when the first connection began
-	Last        time.Time `json:"last"`
+	Lines       int `json:"lines"`
+	Connections int `json:"connections"` // lines of ends: one for each
+	Events      int `json:"events"`      // lines of streams that live (--log-open, --log-interval)
+	// LeftOut is refusals that have no line, since the log's are limited.
+	LeftOut uint64    `json:"left_out"`
+	First   time.Time `json:"first"` // when the first connection began
+	Last    time.Time `json:"last"`
 	// Others are lines that are not the gateway's, by what they are.
 	Others []Other `json:"others"`
 
@@ -50,6 +52,7 @@ func (t *Tally) add(file string, kind accesslog.Kind, e *accesslog.Entry) {
 		t.Events++
 	default:
 		t.Connections++
+		t.LeftOut += e.LinesLeftOut
 		if t.First.IsZero() || e.Time.Before(t.First) {
 			t.First = e.Time
 		}

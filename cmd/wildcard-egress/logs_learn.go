@@ -55,8 +55,8 @@ The exit status is 1 if there is nothing to learn.`,
 			}
 			err = output.print(cmd.OutOrStdout(), learned, func(out io.Writer) { fmt.Fprint(out, learned.Policy) })
 			if output == asText {
-				printTally(visibleWriter{cmd.ErrOrStderr()}, tally)
-				printSkipped(visibleWriter{cmd.ErrOrStderr()}, learned)
+				printTally(cmd.ErrOrStderr(), tally)
+				printSkipped(cmd.ErrOrStderr(), learned)
 			}
 			if err == nil && fault == nil && learned.Policy == "" {
 				return errNegative
@@ -97,12 +97,4 @@ func printSkipped(out io.Writer, learned logs.Learned) {
 	for _, s := range learned.Skipped {
 		fmt.Fprintf(out, "  not learned: %s\n", s)
 	}
-}
-
-// visibleWriter is standard error without what would steer a terminal.
-type visibleWriter struct{ to io.Writer }
-
-func (w visibleWriter) Write(p []byte) (int, error) {
-	_, err := w.to.Write(visible(p))
-	return len(p), err
 }

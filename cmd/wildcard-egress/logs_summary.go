@@ -86,6 +86,9 @@ func printTally(out io.Writer, t logs.Tally) {
 		fmt.Fprintf(out, ", %s to %s", t.First.UTC().Format(time.DateTime), t.Last.UTC().Format(time.DateTime))
 	}
 	fmt.Fprintln(out)
+	if t.LeftOut > 0 {
+		fmt.Fprintf(out, "%d refusals more, of all callers, have no line: only so many a second get one; the metrics have all\n", t.LeftOut)
+	}
 	if t.Events > 0 {
 		fmt.Fprintf(out, "%s of streams that live: not counted\n", count(t.Events, "line"))
 	}

@@ -3,7 +3,12 @@
 // docs/access-log.md is held to it by a test.
 package accesslog
 
-import "wildcard-egress/filter"
+import (
+	"slices"
+
+	"wildcard-egress/filter"
+	"wildcard-egress/outcome"
+)
 
 // Field is one key of the line, which is a JSON object.
 type Field struct {
@@ -61,6 +66,20 @@ func said(key string) string { return "%FILTER_STATE(" + key + ":PLAIN)%" }
 // Envoy closed the connection, how its end is called.
 const reason = `%COALESCE({"operators": [{"command": "FILTER_STATE", "param": "` + filter.ReasonKey + `:PLAIN"}, ` +
 	`"DOWNSTREAM_LOCAL_CLOSE_REASON", "CONNECTION_TERMINATION_DETAILS"]})%`
+
+// Reasons are the words of the field reason: those of this module, and those of
+// Envoy that network.md explains. Other text of Envoy's may stand there too.
+func Reasons() []string {
+	var words []string
+	for _, r := range filter.Reasons() {
+		words = append(words, string(r))
+	}
+	for _, w := range append(slices.Clone(outcome.Words), outcome.EnvoyWords...) {
+		words = append(words, w.Reason)
+	}
+	slices.Sort(words)
+	return slices.Compact(words) // both have panic
+}
 
 // Event is one of the moments when a line is written.
 type Event string

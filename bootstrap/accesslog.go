@@ -50,9 +50,9 @@ var meshFields = []string{
 	"%DOWNSTREAM_REMOTE_ADDRESS%", "%REQUESTED_SERVER_NAME%", "%ROUTE_NAME%",
 }
 
-// gatewayLogs returns the logs of the gateway's listener, which has a line for
-// the end of each connection, those that fail in the handshake included, and
-// those of tcp_proxy, for the other events.
+// gatewayLogs returns the access loggers of the gateway's listener, for the end
+// of each connection, those that fail in the handshake included, and those of
+// tcp_proxy, for the other events: the log's lines, and the metrics by rule.
 func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	n := c.network()
 	end := accesslog.Event("")
@@ -61,13 +61,17 @@ func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	}
 	all := jsonLog(c.AccessLog, c.logFields(end))
 	all.Filter = writtenLines()
+	listener = []*accesslogv3.AccessLog{all}
+	if n.RuleMetrics {
+		listener, proxy = append(listener, endMetrics()...), append(proxy, liveMetrics())
+	}
 	if n.LogOpen {
 		proxy = append(proxy, c.eventLog(accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
 	}
 	if n.LogInterval > 0 {
 		proxy = append(proxy, c.eventLog(accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
 	}
-	return []*accesslogv3.AccessLog{all}, proxy
+	return listener, proxy
 }
 
 // writtenLines leaves out what the module has marked: refusals above the policy's

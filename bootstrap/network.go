@@ -44,6 +44,8 @@ type Network struct {
 	// each such time; 0: none.
 	LogOpen     bool
 	LogInterval time.Duration
+	// RuleMetrics has Envoy count and measure connections by rule.
+	RuleMetrics bool
 }
 
 // DNSFamily is which addresses a name's are taken.
@@ -82,6 +84,7 @@ func DefaultNetwork() Network {
 		ConnectAttempts: 1,
 		DNSNames:        maxHosts,
 		EarlyDataBytes:  earlyDataLimit,
+		RuleMetrics:     true,
 	}
 }
 

@@ -52,7 +52,7 @@ func (c Config) ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
 	n := c.network()
 	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(min(n.EarlyDataBytes, c.bufferBytes()))
 	if _, proxy.AccessLog = c.gatewayLogs(); proxy.AccessLog != nil {
-		proxy.AccessLogOptions = &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: n.LogOpen}
+		proxy.AccessLogOptions = &tcpproxyv3.TcpProxy_TcpAccessLogOptions{FlushAccessLogOnConnected: n.LogOpen || n.RuleMetrics}
 		if n.LogInterval > 0 {
 			proxy.AccessLogOptions.AccessLogFlushInterval = durationpb.New(n.LogInterval)
 		}

@@ -97,6 +97,8 @@ CALLBACK void envoy_dynamic_module_callback_network_filter_scheduler_commit(void
 CALLBACK void envoy_dynamic_module_callback_network_filter_scheduler_delete(void* scheduler);
 CALLBACK uint32_t envoy_dynamic_module_callback_network_filter_get_worker_index(void* filter_envoy);
 CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_gauge(void* config_envoy, module_buffer name, size_t* id);
+CALLBACK unsigned envoy_dynamic_module_callback_network_filter_config_define_histogram(void* config_envoy, module_buffer name, size_t* id);
+CALLBACK unsigned envoy_dynamic_module_callback_network_filter_record_histogram_value(void* filter_envoy, size_t id, uint64_t value);
 CALLBACK void* envoy_dynamic_module_callback_network_filter_config_scheduler_new(void* config_envoy);
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_commit(void* scheduler, uint64_t event_id);
 CALLBACK void envoy_dynamic_module_callback_network_filter_config_scheduler_delete(void* scheduler);

@@ -54,6 +54,16 @@ func (c *Config) DefineGauges(names []string) error {
 	return nil
 }
 
+// MeasureWaits defines a histogram of how long connections wait for their
+// decision, in milliseconds from the end of the outer handshake (from accept where
+// there is none). It is possible only in NewFactory, once.
+func (c *Config) MeasureWaits(name string) error {
+	if !C.config_measure_waits(c.c, chars(name), C.size_t(len(name))) {
+		return fmt.Errorf("histogram %q: envoy does not define it", name)
+	}
+	return nil
+}
+
 func newIDs(n int) *C.size_t { return (*C.size_t)(C.calloc(C.size_t(n), C.sizeof_size_t)) }
 
 // Count raises a counter by n. Main thread only: see OnMain.

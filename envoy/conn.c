@@ -6,6 +6,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
+
 #define NEEDED(name) \
   { #name, (void*)name }
 
@@ -41,6 +43,8 @@ const char* host_lacks(void) {
       NEEDED(envoy_dynamic_module_callback_network_filter_scheduler_delete),
       NEEDED(envoy_dynamic_module_callback_network_filter_get_worker_index),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_define_gauge),
+      NEEDED(envoy_dynamic_module_callback_network_filter_config_define_histogram),
+      NEEDED(envoy_dynamic_module_callback_network_filter_record_histogram_value),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_new),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_commit),
       NEEDED(envoy_dynamic_module_callback_network_filter_config_scheduler_delete),
@@ -77,6 +81,12 @@ bool config_define_gauge(struct config* c, size_t index, const char* name, size_
              c->envoy, buffer(name, length), &c->gauges[index]) == METRICS_SUCCESS;
 }
 
+bool config_measure_waits(struct config* c, const char* name, size_t length) {
+  c->measures_waits = envoy_dynamic_module_callback_network_filter_config_define_histogram(
+                          c->envoy, buffer(name, length), &c->wait_histogram) == METRICS_SUCCESS;
+  return c->measures_waits;
+}
+
 void config_count(struct config* c, size_t counter, uint64_t n) {
   if (counter < c->counter_count)
     envoy_dynamic_module_callback_network_filter_config_increment_counter(c->envoy, c->counters[counter], n);
@@ -111,9 +121,16 @@ void conn_write(struct conn* c, const char* data, size_t length) {
   envoy_dynamic_module_callback_network_filter_write(c->envoy, buffer(data, length), false);
 }
 
+void conn_record_wait(struct conn* c) {
+  if (c->state != CONN_WAITING || !c->config->measures_waits || c->waits_since_ns == 0) return;
+  envoy_dynamic_module_callback_network_filter_record_histogram_value(c->envoy, c->config->wait_histogram,
+                                                                      (now_ns() - c->waits_since_ns) / 1000000);
+}
+
 // The state is set first: Envoy raises LocalClose before this returns.
 void conn_close(struct conn* c, unsigned close_type, const char* details, size_t length) {
   if (c->state == CONN_WAITING) conn_refused(c);
+  conn_record_wait(c);
   c->state = CONN_CLOSED;
   deadline_stop(c);
   conn_untrack(c);
@@ -129,6 +146,7 @@ void conn_refused(struct conn* c) {
 }
 
 bool conn_forward(struct conn* c) {
+  conn_record_wait(c);
   deadline_stop(c);
   limits_leave(&c->waiting);
   if (!deadline_start(c, c->duration_ns, SCHEDULED_DURATION)) {

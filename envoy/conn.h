@@ -30,6 +30,8 @@ struct config {
   size_t panic_counter; // index in counters; counter_count when there is none
   size_t* gauges;       // as counters
   size_t gauge_count;
+  bool measures_waits;  // with the histogram that follows
+  size_t wait_histogram;
   bool proxy_protocol;  // callers are who the PROXY header names; else who the certificate does
   _Atomic uint64_t deadline_ns;  // how long a connection may wait; 0: no limit
 
@@ -73,6 +75,7 @@ struct conn {
 
   struct counted waiting;    // until its decision (limits.c)
   struct counted forwarded;  // from then on
+  uint64_t waits_since_ns;  // the end of the outer handshake; 0: not yet
   uint64_t duration_ns;  // how long it may last once it is forwarded; 0: no limit
 };
 
@@ -97,6 +100,7 @@ bool host_log_enabled(unsigned level);
 
 bool config_define_counter(struct config*, size_t index, const char* name, size_t length);
 bool config_define_gauge(struct config*, size_t index, const char* name, size_t length);
+bool config_measure_waits(struct config*, const char* name, size_t length);
 void config_count(struct config*, size_t counter, uint64_t n);  // main thread
 void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
 void* config_scheduler_new(struct config*);
@@ -113,6 +117,7 @@ void conn_close(struct conn*, unsigned close_type, const char* details, size_t l
 bool conn_forward(struct conn*);  // false: closed instead
 void conn_refused(struct conn*);  // before its state says so
 void conn_panicked(struct conn*);
+void conn_record_wait(struct conn*);  // before the state changes that ends it; nothing if it has ended
 void conn_count(struct conn*, size_t counter);
 void conn_count_many(struct conn*, size_t counter, uint64_t);
 envoy_buffer conn_requested_server_name(struct conn*);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "_cgo_export.h"
+#include "clock.h"
 #include "recall.h"
 
 const char* envoy_dynamic_module_on_program_init(void) { return "v0.1.0"; }
@@ -100,6 +101,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
     case EVENT_CONNECTED:
     case EVENT_CONNECTED_ZERO_RTT:
       c->connected = true;
+      c->waits_since_ns = now_ns();
       if (!deadline_start(c, c->config->deadline_ns, SCHEDULED_DEADLINE)) conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
       return;
     case EVENT_REMOTE_CLOSE:
@@ -112,6 +114,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
       return;
   }
   if (c->state == CONN_WAITING) conn_refused(c);
+  conn_record_wait(c);
   c->state = CONN_CLOSED;
   deadline_stop(c);
   limits_leave(&c->waiting);

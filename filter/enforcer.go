@@ -28,6 +28,8 @@ type Enforcer struct {
 	UpstreamPort uint16
 	// Names are for the whole process.
 	Names *Names
+	// Rules are for the whole process.
+	Rules *RuleLabels
 	// MaxConnections is how many connections Envoy takes in all; 0: not known.
 	MaxConnections uint32
 	// Log takes a line for each refusal at level info, but no more than the

@@ -102,7 +102,7 @@ func enforcer(t testing.TB, text string) *filter.Enforcer {
 	t.Helper()
 	p := compile(t, text)
 	in := func() *policy.Policy { return p }
-	return &filter.Enforcer{Names: new(filter.Names), Policy: in, Newest: in, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	return &filter.Enforcer{Names: new(filter.Names), Rules: new(filter.RuleLabels), Policy: in, Newest: in, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 }
 
 func compile(t testing.TB, text string) *policy.Policy {

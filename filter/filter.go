@@ -16,6 +16,7 @@ import (
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/filter/policy/servername"
+	"wildcard-egress/metrics"
 )
 
 // Connection is what a filter needs of the connection that it guards.
@@ -74,6 +75,10 @@ const (
 	ShadowRuleKey     = "wildcard_egress.shadow_rule"
 	ShadowDecisionKey = "wildcard_egress.shadow_decision"
 	ShadowReasonKey   = "wildcard_egress.shadow_reason"
+	// RuleLabelKey and ShadowRuleLabelKey are what metrics call the rule, where
+	// that is not its name: see RuleLabels.
+	RuleLabelKey       = "wildcard_egress.rule_label"
+	ShadowRuleLabelKey = "wildcard_egress.shadow_rule_label"
 	// RequestedServerNameKey is the outer server name, said of refusals only.
 	RequestedServerNameKey = "wildcard_egress.requested_server_name"
 )
@@ -225,24 +230,26 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 	return api.NetworkFilterStopIteration
 }
 
-// report says the decision in the filter state and the shadow counters.
+// report says the decision in the filter state.
 func (f *filter) report(r request, d policy.Decision) {
 	f.say(ServerNameKey, r.shown)
 	f.say(DecisionKey, d.Action.String())
-	f.say(RuleKey, d.Rule)
+	f.sayRule(RuleKey, RuleLabelKey, d.Rule)
 	f.say(ReasonKey, string(d.Reason))
 	f.say(DetailKey, r.detail)
 	f.say(PrincipalKey, r.Principal)
 	if !d.Shadow.Reported {
 		return
 	}
-	f.say(ShadowRuleKey, d.Shadow.Rule)
+	f.sayRule(ShadowRuleKey, ShadowRuleLabelKey, d.Shadow.Rule)
 	f.say(ShadowDecisionKey, d.Shadow.Action.String())
 	f.say(ShadowReasonKey, string(f.shadowReason))
-	if d.Shadow.Action == policy.Allow {
-		f.conn.Count(counterShadowAllowed)
-	} else {
-		f.conn.Count(counterShadowDenied)
+}
+
+func (f *filter) sayRule(key, labelKey, rule string) {
+	f.say(key, rule)
+	if rule != "" && !f.enforcer.Rules.has(rule) {
+		f.say(labelKey, metrics.Other)
 	}
 }
 

@@ -1,6 +1,10 @@
 package filter
 
-import "wildcard-egress/filter/policy"
+import (
+	"slices"
+
+	"wildcard-egress/filter/policy"
+)
 
 // The reasons that the filter itself gives, beside those of package policy.
 const (
@@ -36,21 +40,20 @@ var refusals = []policy.Reason{
 // The counters that have no reason. Those of refusals lie between.
 const counterAllowed = 0
 
-var (
-	counterECH           = len(refusals) + 1
-	counterShadowDenied  = len(refusals) + 2
-	counterShadowAllowed = len(refusals) + 3
-)
+var counterECH = len(refusals) + 1
+
+// Reasons are all reasons for a refusal.
+func Reasons() []policy.Reason { return slices.Clone(refusals) }
 
 // Counters are the names of the counters, in the order in which
-// Connection.Count numbers them: allowed, denied.<reason> for each reason, ech,
-// would_deny and would_allow. All are fixed words.
+// Connection.Count numbers them: allowed, denied.<reason> for each reason, and
+// ech. All are fixed words.
 func Counters() []string {
 	names := []string{"allowed"}
 	for _, r := range refusals {
 		names = append(names, "denied."+string(r))
 	}
-	return append(names, "ech", "would_deny", "would_allow")
+	return append(names, "ech")
 }
 
 // PanicCounter is the index of the counter of connections closed by a panic.

@@ -44,6 +44,22 @@ func (e *Env) WantStat(t testing.TB, name string, want int64) {
 	})
 }
 
+// WantMetric waits until the gateway has a series of Prometheus with this value (of
+// a histogram, with so many values); labels are as Metrics.Value has them.
+func (e *Env) WantMetric(t testing.TB, name, labels string, want float64) {
+	t.Helper()
+	poll.Want(t, func() error {
+		all, err := e.Gateway.Metrics()
+		if err != nil {
+			return err
+		}
+		if got, ok := all.Value(name, labels); got != want || !ok {
+			return fmt.Errorf("%s{%s} = %v (there: %v), want %v", name, labels, got, ok, want)
+		}
+		return nil
+	})
+}
+
 // WantAlive fails if one of the Envoys has ended.
 func (e *Env) WantAlive(t testing.TB) {
 	t.Helper()

@@ -15,6 +15,7 @@ import (
 
 	"wildcard-egress/bootstrap/istio"
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/metrics"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -57,6 +58,28 @@ func destination(text string) istio.Destination {
 		panic(err)
 	}
 	return d
+}
+
+// Istio shows only what the pod's annotation asks for, and what it always shows.
+func TestIstioShowsAllMetrics(t *testing.T) {
+	always := []string{"server", "cluster_manager", "listener_manager"}
+	var deployment string
+	for _, f := range render(t, richPolicy, nil).Files {
+		if f.Name == "deployment.yaml" {
+			deployment = string(f.Content)
+		}
+	}
+	for _, m := range slices.Concat(metrics.ByRule(), metrics.OfGateway(), metrics.OfEnvoy()) {
+		name := strings.Replace(m.Name, "listener.", "listener.0.0.0.0_8443.", 1)
+		shown := slices.ContainsFunc(always, func(prefix string) bool { return strings.HasPrefix(name, prefix+".") })
+		for line := range strings.Lines(deployment) {
+			prefix, listed := strings.CutPrefix(strings.TrimSpace(line), "- ")
+			shown = shown || listed && prefix != "" && strings.HasPrefix(name, prefix)
+		}
+		if !shown {
+			t.Errorf("no prefix in the proxy's configuration lets %s through", name)
+		}
+	}
 }
 
 // variants change the options one by one.

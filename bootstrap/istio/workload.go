@@ -1,6 +1,7 @@
 package istio
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"wildcard-egress/bootstrap"
+	"wildcard-egress/metrics"
 )
 
 // ModuleDir is where the image has the module, and where Envoy looks for it.
@@ -104,9 +106,14 @@ func (r *renderer) podAnnotations() (map[string]string, error) {
 		return nil, err
 	}
 	text, err := yaml.JSONToYAML(config)
+	if err != nil {
+		return nil, err
+	}
+	buckets, err := json.Marshal(metrics.Buckets)
 	annotations := map[string]string{
-		"inject.istio.io/templates": "gateway",
-		"proxy.istio.io/config":     string(text),
+		"inject.istio.io/templates":              "gateway",
+		"proxy.istio.io/config":                  string(text),
+		"sidecar.istio.io/statsHistogramBuckets": string(buckets),
 	}
 	if r.NoEnvoyFilter {
 		annotations["sidecar.istio.io/bootstrapOverride"] = r.bootstrapName()

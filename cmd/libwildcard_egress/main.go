@@ -54,7 +54,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 		return nil, fmt.Errorf("require_policy_at_start: %w", f.use.Lineage.Status().Problem)
 	}
 	f.enforcer = filter.Enforcer{Caller: config.Caller, UpstreamPort: config.UpstreamPort, Log: module.log, ID: f.use.ID,
-		Names: &module.names, MaxConnections: config.MaxConnections, Policy: f.use.Policy, Newest: f.use.Newest}
+		Names: &module.names, Rules: &module.rules, MaxConnections: config.MaxConnections, Policy: f.use.Policy, Newest: f.use.Newest}
 	if config.Caller == filter.CallerProxyProtocol {
 		host.TakeCallersFromProxyProtocol()
 	}

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"maps"
 	"slices"
 
 	"wildcard-egress/envoy"
 	"wildcard-egress/filter"
 	"wildcard-egress/livepolicy"
+	"wildcard-egress/metrics"
 )
 
 // The metrics of the policy, beside the counters of package filter.
@@ -48,7 +50,7 @@ func defineMetrics(host *envoy.Config) error {
 	if err := host.DefineCounters(counters, filter.PanicCounter()); err != nil {
 		return err
 	}
-	return host.DefineGauges(gauges)
+	return errors.Join(host.DefineGauges(gauges), host.MeasureWaits(metrics.HelloWait))
 }
 
 // announce has Envoy's metrics brought up to date by each configuration: any of

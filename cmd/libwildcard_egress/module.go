@@ -19,6 +19,7 @@ var module = newShared()
 type shared struct {
 	policies livepolicy.Registry
 	names    filter.Names
+	rules    filter.RuleLabels
 	log      *slog.Logger
 	revoke   chan struct{} // a policy changed: look at the tracked connections
 

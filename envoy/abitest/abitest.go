@@ -61,6 +61,9 @@ func (c *Config) LoseHandle() { C.host_config_lose_handle(c.c) }
 // Count is the value of the counter that was defined as the n-th.
 func (c *Config) Count(n int) int { return int(C.host_config_count(c.c, C.size_t(n))) }
 
+// Recorded is how many values came into histograms.
+func (c *Config) Recorded() int { return int(C.host_config_recorded(c.c)) }
+
 // Conn is one connection in the fake Envoy. Its worker is whoever calls.
 type Conn struct{ c *C.struct_host_conn }
 

@@ -184,6 +184,19 @@ unsigned envoy_dynamic_module_callback_network_filter_config_define_gauge(void* 
   return METRICS_SUCCESS;
 }
 
+unsigned envoy_dynamic_module_callback_network_filter_config_define_histogram(void* config, module_buffer name,
+                                                                              size_t* id) {
+  (void)config, (void)name;
+  *id = 0;
+  return METRICS_SUCCESS;
+}
+
+unsigned envoy_dynamic_module_callback_network_filter_record_histogram_value(void* filter, size_t id, uint64_t value) {
+  (void)id, (void)value;
+  conn_of(filter)->config->recorded++;
+  return METRICS_SUCCESS;
+}
+
 unsigned envoy_dynamic_module_callback_network_filter_increment_counter(void* filter, size_t id, uint64_t value) {
   conn_of(filter)->config->counts[id] += value;
   return METRICS_SUCCESS;

@@ -106,3 +106,29 @@ func TestDeadlineThatWasPostedBeforeTheDecisionIsVoid(t *testing.T) {
 	config.End()
 	wantNothingLeft(t)
 }
+
+// However a connection's wait ends, it is measured, and once.
+func TestEachWaitIsMeasuredOnce(t *testing.T) {
+	for name, end := range map[string]func(*abitest.Conn){
+		"by a decision": func(c *abitest.Conn) {
+			c.Append([]byte("x"))
+			c.Read(false)
+			c.Event(abitest.RemoteClose)
+		},
+		"by the client's end": func(c *abitest.Conn) { c.Event(abitest.RemoteClose) },
+		"by the deadline":     func(c *abitest.Conn) { c.Scheduled(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			config := start(t, &script{data: allow})
+			config.Accept().End() // its handshake never ended
+			conn := open(config)
+			end(conn)
+			if got := config.Recorded(); got != 1 {
+				t.Errorf("%d waits measured, want one", got)
+			}
+			conn.End()
+			config.End()
+			wantNothingLeft(t)
+		})
+	}
+}

@@ -52,6 +52,8 @@ void host_conn_lose_handle(struct host_conn* c) { ((struct conn*)c->module)->han
 
 uint64_t host_config_count(struct host_config* c, size_t counter) { return c->counts[counter]; }
 
+uint64_t host_config_recorded(struct host_config* c) { return c->recorded; }
+
 static struct host_conn* filter_new(struct host_config* config) {
   struct host_conn* c = calloc(1, sizeof *c);
   references_init(&c->references);

@@ -21,6 +21,7 @@ struct host_config {
   _Atomic uint64_t counts[METRICS];
   size_t gauges;
   _Atomic uint64_t gauge_values[METRICS];
+  _Atomic uint64_t recorded;  // values in histograms
   _Atomic int posted;
 };
 
@@ -77,6 +78,7 @@ void host_config_end(struct host_config*);
 void host_config_run_posted(struct host_config*);
 void host_config_lose_handle(struct host_config*);  // a bug of package envoy
 uint64_t host_config_count(struct host_config*, size_t counter);
+uint64_t host_config_recorded(struct host_config*);
 
 struct host_conn* host_conn_new(struct host_config*);
 struct host_conn* host_conn_new_behind(struct host_config*);

@@ -1,6 +1,7 @@
 package abitest_test
 
 import (
+	"errors"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -43,7 +44,7 @@ func init() {
 	envoy.Register(func(host *envoy.Config, _ string, _ []byte) (envoy.Factory, error) {
 		s := current.Load()
 		s.host = host
-		if err := host.DefineCounters([]string{"denied.panic", "other"}, counterPanic); err != nil {
+		if err := errors.Join(host.DefineCounters([]string{"denied.panic", "other"}, counterPanic), host.MeasureWaits("waits")); err != nil {
 			return nil, err
 		}
 		if s.make != nil {

@@ -48,7 +48,8 @@ var trials = []struct {
 		"network_filter_get_ssl_uri_sans_size", "network_filter_get_ssl_uri_sans",
 		"network_set_filter_state_typed", "network_set_filter_state_bytes", "network_get_filter_state_bytes",
 		"network_filter_read_enabled", "network_filter_read_disable",
-		"network_filter_config_define_counter", "network_filter_increment_counter"}},
+		"network_filter_config_define_counter", "network_filter_increment_counter",
+		"network_filter_config_define_histogram", "network_filter_record_histogram_value"}},
 	{name: "refuses", run: refuses, shows: []string{
 		"network_filter_write", "network_filter_close_with_details"}},
 	{name: "reads the outer server name", run: readsOuterServerName, shows: []string{

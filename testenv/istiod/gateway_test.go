@@ -37,6 +37,10 @@ func TestGatewayOfTheManifests(t *testing.T) {
 			t.Run("refuses certificates of others in the handshake", func(t *testing.T) {
 				m.wantRefused(t, client.Outer{Certificate: m.Identities.Stranger}, "en.wikipedia.org", "wildcard_egress.denied.handshake_failed")
 			})
+			t.Run("counts by rule", func(t *testing.T) {
+				m.WantMetric(t, "envoy_wildcard_egress_connections", `rule="cloud",decision="allow",reason="",mode="enforce"`, 1)
+				m.WantMetric(t, "envoy_wildcard_egress_bytes_sent", `rule="cloud"`, 1)
+			})
 			t.Run("logs one line for each connection, handshakes that failed included", m.testAccessLog)
 			m.WantAlive(t)
 		})

@@ -35,7 +35,9 @@ func (l Local) Put(r Resources, b *bootstrapv3.Bootstrap) error {
 	r.Listener.Address = socketAddress("127.0.0.1", 0)
 	for _, log := range r.Listener.AccessLog {
 		if err := editAny(log.GetTypedConfig(), func(m proto.Message) error {
-			m.(*filelogv3.FileAccessLog).Path = l.AccessLog
+			if file, ok := m.(*filelogv3.FileAccessLog); ok {
+				file.Path = l.AccessLog
+			}
 			return nil
 		}); err != nil {
 			return err

@@ -125,6 +125,10 @@ func (c *Conn) DestinationPort() uint16 { return uint16(C.conn_destination_port(
 // whatever a PROXY header says.
 func (c *Conn) OverLoopback() bool { return bool(C.conn_over_loopback(c.c)) }
 
+// FromThisProcess says whether this process itself dialled the connection. It
+// takes time in proportion to the sockets that the process has.
+func (c *Conn) FromThisProcess() bool { return bool(C.conn_from_this_process(c.c)) }
+
 // SetFilterState sets a filter state object through Envoy's factory of that
 // key. It returns false when Envoy has no such factory or refuses the value.
 func (c *Conn) SetFilterState(key, value string) bool {

@@ -125,6 +125,7 @@ envoy_buffer conn_remote_address(struct conn*);  // without the port; empty when
 size_t conn_uri_san_count(struct conn*);
 // Who made the TCP connection is on this machine, or in this pod. No address: false.
 bool conn_over_loopback(struct conn*);
+bool conn_from_this_process(struct conn*);  // slow: looks through all sockets
 // The port that the PROXY header names; without a header, the listener's. 0: none.
 uint16_t conn_destination_port(struct conn*);
 // The caller that the PROXY header names. The listener filter proxy_protocol must

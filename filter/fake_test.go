@@ -22,6 +22,7 @@ type connection struct {
 	identity        string // of the PROXY header
 	port            uint16
 	elsewhere       bool // not over loopback
+	ours            bool // dialled by the gateway itself
 	unconnected     bool
 	expired         bool
 	address         string
@@ -58,6 +59,7 @@ func (c *connection) RequestedServerName() string { return c.outerServerName }
 func (c *connection) ProxyIdentity() string       { return c.identity }
 func (c *connection) DestinationPort() uint16     { return c.port }
 func (c *connection) OverLoopback() bool          { return !c.elsewhere }
+func (c *connection) FromThisProcess() bool       { return c.ours }
 
 func (c *connection) SetFilterState(key, value string) bool {
 	if key == c.refuseState {

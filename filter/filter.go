@@ -35,8 +35,12 @@ type Connection interface {
 	RequestedServerName() string
 	// ProxyIdentity is the caller that the PROXY header names; empty: none.
 	ProxyIdentity() string
-	// DestinationPort is the port that the PROXY header names; 0: none.
+	// DestinationPort is the port that the PROXY header names, without one the
+	// listener's own; 0: none.
 	DestinationPort() uint16
+	// FromThisProcess says whether the gateway itself dialled the connection. It
+	// takes its time.
+	FromThisProcess() bool
 	// OverLoopback says whether the TCP connection came from a loopback address.
 	OverLoopback() bool
 	// SetFilterState sets what later filters read; false: Envoy refused it.
@@ -194,6 +198,10 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 		r.detail = detail
 		return f.refuse(r, policy.Decision{Reason: reason, Rule: d.Rule}, nil)
 	}
+	ownPort := f.dialsOwnPort(port)
+	if ownPort && f.conn.FromThisProcess() {
+		return f.refuse(r, policy.Decision{Reason: Loop, Rule: d.Rule}, nil)
+	}
 	f.conn.LastAtMost(f.duration(d))
 	if d.CloseOnRevoke {
 		if !f.conn.Track(label(f.enforcer.ID, r.Request)) {
@@ -207,13 +215,20 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 	}
 	// An unknown caller's header is not the address that it is counted by.
 	unknown := r.Principal == "" && f.enforcer.Caller == CallerProxyProtocol
-	if !d.CloseOnRevoke && f.shadowReason == "" && !unknown {
+	if !d.CloseOnRevoke && f.shadowReason == "" && !unknown && !ownPort {
 		f.conn.Remember()
 	}
 	f.report(r, d)
 	f.conn.Count(counterAllowed)
 	f.enforcer.logAllowed(r, d)
 	return api.NetworkFilterContinue
+}
+
+// dialsOwnPort says whether the connection goes to the port on which it came: then
+// the name may resolve to the gateway, which would dial itself. Each of them is to
+// be looked at. Behind ztunnel the listener takes no connection without a header.
+func (f *filter) dialsOwnPort(port uint16) bool {
+	return f.enforcer.Caller != CallerProxyProtocol && port == f.conn.DestinationPort()
 }
 
 func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterStatus {

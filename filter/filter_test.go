@@ -55,6 +55,14 @@ func TestDecisions(t *testing.T) {
 			policy: wikipedia, input: hello("en.wikipedia.org"), conn: connection{expired: true},
 			want: "decision=deny reason=certificate_expired rule= host=: closed=certificate_expired alert=" + alert + "70",
 		},
+		"the gateway that dials its own port": {
+			policy: wikipedia, input: hello("en.wikipedia.org"), conn: connection{ours: true, port: 443},
+			want: "decision=deny reason=loop rule=wikipedia host=en.wikipedia.org:443 closed=loop alert=" + alert + "70",
+		},
+		"the gateway that dials another of its ports": { // there it is looked at again
+			policy: wikipedia, input: hello("en.wikipedia.org"), conn: connection{ours: true, port: 8443},
+			want: "decision=allow reason= rule=wikipedia host=en.wikipedia.org:443 closed= alert=",
+		},
 		"plain text gets no alert": {
 			policy: wikipedia, input: []byte("GET / HTTP/1.1\r\n"),
 			want: "decision=deny reason=not_tls rule= host=: closed=not_tls alert=",

@@ -25,6 +25,7 @@ const (
 	TooManyNewConnections policy.Reason = "too_many_new_connections"
 	ConnectionTooLong     policy.Reason = "connection_too_long" // allowed, and ended after the longest duration
 	NotLoopback           policy.Reason = "not_loopback"        // a PROXY header from elsewhere than loopback
+	Loop                  policy.Reason = "loop"                // the gateway dialled itself
 	HostError             policy.Reason = "host_error"          // Envoy did not take the upstream
 	Revoked               policy.Reason = "revoked"             // allowed once, and denied by a later policy
 	Panic                 policy.Reason = "panic"               // a bug in this filter; closed by its host
@@ -34,7 +35,7 @@ const (
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
 	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout,
-	TooManyWaiting, TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, HostError, Revoked, Panic,
+	TooManyWaiting, TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, Loop, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.

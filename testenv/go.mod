@@ -3,6 +3,7 @@ module wildcard-egress/testenv
 go 1.26.8
 
 require (
+	github.com/creack/pty v1.1.24
 	github.com/envoyproxy/envoy/source/extensions/dynamic_modules v0.0.0-20260423231439-f1dd21b16c24
 	github.com/envoyproxy/go-control-plane v0.14.0
 	github.com/envoyproxy/go-control-plane/envoy v1.40.0

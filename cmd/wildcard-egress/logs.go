@@ -22,7 +22,7 @@ func newLogsCommand() *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  chooseCommand,
 	}
-	c.AddCommand(newLogsSummaryCommand(), newLogsLearnCommand(), newLogsReplayCommand())
+	c.AddCommand(newLogsSummaryCommand(), newLogsLearnCommand(), newLogsReplayCommand(), newLogsTopCommand())
 	return c
 }
 

@@ -46,7 +46,7 @@ func AmbientGateway(c Config, policyFile string, a AmbientConfig) (*bootstrapv3.
 	}
 	c.behindZtunnel = true
 	cache := c.DNSCache()
-	listener := c.listener("egress")
+	listener := c.inboundListener("egress")
 	if a.IPv6 {
 		listener.AdditionalAddresses = []*listenerv3.AdditionalAddress{{
 			Address: socketAddress(netip.AddrPortFrom(netip.IPv6Loopback(), c.Listen.Port())),

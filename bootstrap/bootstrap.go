@@ -82,6 +82,14 @@ func (c Config) listener(name string) *listenerv3.Listener {
 	}
 }
 
+// inboundListener is one that a drain closes: package drain leaves the others,
+// where health and metrics are.
+func (c Config) inboundListener(name string) *listenerv3.Listener {
+	l := c.listener(name)
+	l.TrafficDirection = corev3.TrafficDirection_INBOUND
+	return l
+}
+
 func socketAddress(a netip.AddrPort) *corev3.Address {
 	return hostAddress(a.Addr().String(), a.Port())
 }

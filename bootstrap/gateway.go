@@ -24,7 +24,7 @@ const ModuleName = "wildcard_egress"
 // read, so that a change of the policy is no change of the listener.
 func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	cache := c.DNSCache()
-	listener := c.listener("egress")
+	listener := c.inboundListener("egress")
 	listener.AccessLog, _ = c.gatewayLogs()
 	if c.TLS != nil {
 		// The only one to tell the filter the outer server name, and with it the

@@ -11,6 +11,8 @@ import (
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"wildcard-egress/bootstrap"
 )
 
 // ambientWorkers is Envoy's concurrency: the CPUs of the container's limit.
@@ -61,8 +63,10 @@ func (r *renderer) envoyContainer() corev1.Container {
 	c.Ports = []corev1.ContainerPort{{Name: "health", ContainerPort: healthPort, Protocol: corev1.ProtocolTCP}}
 	c.StartupProbe = nil // readiness asks for a policy itself
 	c.ReadinessProbe.HTTPGet.Port = intstr.FromInt32(healthPort)
-	// Envoy ends its connections when it is told to end: first, nobody is sent here any more, and those that are go on.
-	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Sleep: &corev1.SleepAction{Seconds: int64(drainTime / time.Second)}}}
+	// At SIGTERM Envoy ends at once: before that nobody is sent here any more, and what is open goes on.
+	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{
+		CommandFile, "drain", "--admin", ambientAdmin, "--port", strconv.Itoa(int(bootstrap.AmbientListen.Port())), "--for", drainTime.String(),
+	}}}}
 	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "bootstrap", MountPath: bootstrapDir, ReadOnly: true})
 	return c
 }

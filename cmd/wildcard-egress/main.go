@@ -120,7 +120,7 @@ func newRootCommand() *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
-	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
+	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newDrainCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
 	root.AddCommand(newLogsCommand())
 	completeValues(root)
 	takeDecimals(root)

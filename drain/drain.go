@@ -1,0 +1,115 @@
+// Package drain ends the work of a gateway without cutting its connections: what
+// Istio's agent does for its proxies, for an Envoy that has none. At SIGTERM Envoy
+// ends at once, with all that is open.
+package drain
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"wildcard-egress/preflight"
+)
+
+// Options say how long a drain takes.
+type Options struct {
+	Port  uint16        // of the gateway's listener, as its bootstrap names it
+	Grace time.Duration // new connections are served on for so long, until nobody is sent here any more
+	For   time.Duration // open connections may go on for so long, after Grace
+}
+
+const (
+	pause      = 250 * time.Millisecond // between two looks at what is open
+	askTimeout = 30 * time.Second
+)
+
+// Run makes the Envoy with this admin interface, HOST:PORT or a URL, not ready,
+// then closes its inbound listener, and returns how many connections are left: at
+// once when there are none, and after o.For in any case. Envoy goes on running.
+func Run(ctx context.Context, admin string, o Options) (left int, err error) {
+	ask, err := preflight.Admin(ctx, admin)
+	if err != nil {
+		return 0, err
+	}
+	if err := post(ctx, admin, "/healthcheck/fail"); err != nil {
+		return 0, err
+	}
+	if err := wait(ctx, o.Grace); err != nil {
+		return 0, err
+	}
+	if err := post(ctx, admin, "/drain_listeners?inboundonly"); err != nil {
+		return 0, err
+	}
+	for end := time.Now().Add(o.For); ; {
+		left, err = open(ask, o.Port)
+		rest := time.Until(end)
+		if err != nil || left == 0 || rest <= 0 {
+			return left, err
+		}
+		if err := wait(ctx, min(pause, rest)); err != nil {
+			return left, err
+		}
+	}
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// post asks Envoy to change something, which its admin interface takes by POST only.
+func post(ctx context.Context, admin, path string) error {
+	if !strings.Contains(admin, "://") {
+		admin = "http://" + admin
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(admin, "/")+path, nil)
+	if err != nil {
+		return err
+	}
+	response, err := (&http.Client{Timeout: askTimeout}).Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(response.Body, 200))
+		return fmt.Errorf("%s: %s: %q", path, response.Status, body)
+	}
+	return nil
+}
+
+// open is how many connections a listener has.
+func open(ask preflight.Ask, port uint16) (int, error) {
+	body, err := ask("/stats?format=json&filter=" + url.QueryEscape(fmt.Sprintf(`^listener\..*_%d\.downstream_cx_active$`, port)))
+	if err != nil {
+		return 0, err
+	}
+	var answer struct {
+		Stats []struct {
+			Name  string `json:"name"`
+			Value int    `json:"value"`
+		} `json:"stats"`
+	}
+	if err := json.Unmarshal(body, &answer); err != nil {
+		return 0, err
+	}
+	if len(answer.Stats) == 0 {
+		return 0, fmt.Errorf("no listener on port %d: give the gateway's with --port", port)
+	}
+	total := 0
+	for _, s := range answer.Stats {
+		if !strings.Contains(s.Name, ".worker_") { // they are in the listener's
+			total += s.Value
+		}
+	}
+	return total, nil
+}

@@ -12,8 +12,6 @@ import (
 	"net/url"
 	"strings"
 	"time"
-
-	"wildcard-egress/preflight"
 )
 
 // Options say how long a drain takes.
@@ -32,21 +30,21 @@ const (
 // then closes its inbound listener, and returns how many connections are left: at
 // once when there are none, and after o.For in any case. Envoy goes on running.
 func Run(ctx context.Context, admin string, o Options) (left int, err error) {
-	ask, err := preflight.Admin(ctx, admin)
-	if err != nil {
-		return 0, err
+	if !strings.Contains(admin, "://") {
+		admin = "http://" + admin
 	}
-	if err := post(ctx, admin, "/healthcheck/fail"); err != nil {
+	admin = strings.TrimSuffix(admin, "/")
+	if _, err := ask(ctx, http.MethodPost, admin+"/healthcheck/fail"); err != nil {
 		return 0, err
 	}
 	if err := wait(ctx, o.Grace); err != nil {
 		return 0, err
 	}
-	if err := post(ctx, admin, "/drain_listeners?inboundonly"); err != nil {
+	if _, err := ask(ctx, http.MethodPost, admin+"/drain_listeners?inboundonly"); err != nil {
 		return 0, err
 	}
 	for end := time.Now().Add(o.For); ; {
-		left, err = open(ask, o.Port)
+		left, err = open(ctx, admin, o.Port)
 		rest := time.Until(end)
 		if err != nil || left == 0 || rest <= 0 {
 			return left, err
@@ -66,30 +64,29 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// post asks Envoy to change something, which its admin interface takes by POST only.
-func post(ctx context.Context, admin, path string) error {
-	if !strings.Contains(admin, "://") {
-		admin = "http://" + admin
-	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimSuffix(admin, "/")+path, nil)
+func ask(ctx context.Context, method, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, url, nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	response, err := (&http.Client{Timeout: askTimeout}).Do(request)
+	response, err := http.DefaultClient.Do(request)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		body, _ := io.ReadAll(io.LimitReader(response.Body, 200))
-		return fmt.Errorf("%s: %s: %q", path, response.Status, body)
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err == nil && response.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s: %.200q", url, response.Status, body)
 	}
-	return nil
+	return body, err
 }
 
 // open is how many connections a listener has.
-func open(ask preflight.Ask, port uint16) (int, error) {
-	body, err := ask("/stats?format=json&filter=" + url.QueryEscape(fmt.Sprintf(`^listener\..*_%d\.downstream_cx_active$`, port)))
+func open(ctx context.Context, admin string, port uint16) (int, error) {
+	filter := fmt.Sprintf(`^listener\..*_%d\.downstream_cx_active$`, port)
+	body, err := ask(ctx, http.MethodGet, admin+"/stats?format=json&filter="+url.QueryEscape(filter))
 	if err != nil {
 		return 0, err
 	}

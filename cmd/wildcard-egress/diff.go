@@ -1,12 +1,15 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy/analysis"
+	"wildcard-egress/filter/policy/document"
 )
 
 // diffJSON is an analysis.Comparison.
@@ -58,20 +61,21 @@ rest stands. Rules that only change their name or place change nothing.
 		Args: files("OLD", "NEW"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			start := time.Now()
-			old, err := readPolicy(cmd, args[0])
-			if err != nil {
-				return err
+			policies, errs := [2]*document.Document{}, [2]error{}
+			var reading sync.WaitGroup
+			for i, file := range args {
+				reading.Go(func() { policies[i], errs[i] = readPolicy(cmd, file) })
 			}
-			changed, err := readPolicy(cmd, args[1])
-			if err != nil {
+			reading.Wait()
+			if err := errors.Join(errs[:]...); err != nil {
 				return err
 			}
 			bar := newProgress(cmd.ErrOrStderr(), "hosts compared")
-			comparison := analysis.Compare(old, changed, analysis.Options{
+			comparison := analysis.Compare(policies[0], policies[1], analysis.Options{
 				Limit: max(leastDiff, diffLimit-time.Since(start)), Progress: bar.show,
 			})
 			bar.clear()
-			err = output.print(cmd.OutOrStdout(), comparisonJSON(comparison), func(out io.Writer) { printComparison(out, comparison) })
+			err := output.print(cmd.OutOrStdout(), comparisonJSON(comparison), func(out io.Writer) { printComparison(out, comparison) })
 			if err == nil && len(comparison.Settings)+len(comparison.Changes)+len(comparison.Undecided) > 0 {
 				return errNegative
 			}

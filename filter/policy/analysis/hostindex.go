@@ -11,23 +11,58 @@ import (
 // hostIndex finds the rules by their hosts, for the tools that explain and
 // compare policies. Rules are known by their place in the list it was made of.
 type hostIndex struct {
-	patterns map[string]document.Pattern   // by text
-	rules    map[string][]int              // by the text of a host
-	globs    map[string][]document.Pattern // by domain
+	hosts map[string]indexedHost        // by text
+	globs map[string][]document.Pattern // by domain
+}
+
+// indexedHost is a host and the rules that list it: mostly one of each of two
+// policies, or one alone.
+type indexedHost struct {
+	document.Pattern
+	first int
+	more  []int
 }
 
 func newHostIndex(rules []document.Rule) *hostIndex {
-	x := &hostIndex{patterns: map[string]document.Pattern{}, rules: map[string][]int{}, globs: map[string][]document.Pattern{}}
+	most := 0
+	for _, r := range rules {
+		most = max(most, len(r.Hosts))
+	}
+	x := &hostIndex{hosts: make(map[string]indexedHost, most), globs: map[string][]document.Pattern{}}
 	for i, r := range rules {
 		for _, host := range r.Hosts {
-			if _, ok := x.patterns[host.String()]; !ok && host.Kind() == document.Glob {
+			known, ok := x.hosts[host.String()]
+			switch {
+			case ok:
+				known.more = append(known.more, i)
+			case host.Kind() == document.Glob:
 				x.globs[host.Domain()] = append(x.globs[host.Domain()], host)
+				fallthrough
+			default:
+				known = indexedHost{Pattern: host, first: i}
 			}
-			x.patterns[host.String()] = host
-			x.rules[host.String()] = append(x.rules[host.String()], i)
+			x.hosts[host.String()] = known
 		}
 	}
 	return x
+}
+
+// rules are those that list a host.
+func (x *hostIndex) rules(host document.Pattern) []int {
+	known, ok := x.hosts[host.String()]
+	if !ok {
+		return nil
+	}
+	return append([]int{known.first}, known.more...)
+}
+
+// all are the hosts, in no order.
+func (x *hostIndex) all() []document.Pattern {
+	all := make([]document.Pattern, 0, len(x.hosts))
+	for _, host := range x.hosts {
+		all = append(all, host.Pattern)
+	}
+	return all
 }
 
 // covering returns the hosts that are at least as wide as p, p itself
@@ -36,8 +71,8 @@ func newHostIndex(rules []document.Rule) *hostIndex {
 func (x *hostIndex) covering(p document.Pattern) []document.Pattern {
 	var found []document.Pattern
 	add := func(text string) {
-		if host, ok := x.patterns[text]; ok {
-			found = append(found, host)
+		if host, ok := x.hosts[text]; ok {
+			found = append(found, host.Pattern)
 		}
 	}
 	add(p.String())

@@ -56,10 +56,7 @@ func Lint(d *document.Document, o LintOptions) []Finding {
 	limit := cmp.Or(o.Limit, lintLimit)
 	l.deadline = time.Now().Add(limit)
 	if len(l.index.globs) > 0 {
-		all := make([]document.Pattern, 0, len(l.index.patterns))
-		for _, host := range l.index.patterns {
-			all = append(all, host)
-		}
+		all := l.index.all()
 		l.near = newNearIndex(all)
 	}
 	l.shadowDefault()
@@ -138,7 +135,7 @@ func (l *linter) connectionReuse(rule int) {
 	}
 	for i, host := range r.Hosts {
 		for _, wider := range l.around(host) {
-			for _, other := range l.index.rules[wider.String()] {
+			for _, other := range l.index.rules(wider) {
 				o := l.document.Rules[other]
 				if o.Action == policy.Allow && o.Mode == document.Enforce && portsMeet(o.Ports, r.Ports) && l.callersMeet(o.Principals, r.Principals) && l.opensSibling(wider, host) {
 					l.add(CheckConnectionReuse, rule, i, "rule %q allows other names of %q: an HTTP/2 client may send requests for this one over a connection to such a name, if one certificate and address serve both", o.Name, wider)

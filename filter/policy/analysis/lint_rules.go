@@ -39,7 +39,7 @@ func (l *linter) neverDecides(rule int) {
 func (l *linter) cause(rule int, host document.Pattern) (cause string) {
 	r := l.document.Rules[rule]
 	for _, wider := range l.around(host) {
-		for _, other := range l.index.rules[wider.String()] {
+		for _, other := range l.index.rules(wider) {
 			if !l.outranks(other, wider, rule, host) {
 				continue
 			}
@@ -85,7 +85,7 @@ func (l *linter) comesBetween(other int, wider document.Pattern, rule int, host 
 	}
 	o, r := &l.document.Rules[other], &l.document.Rules[rule]
 	for _, pattern := range l.around(host) {
-		for _, third := range l.index.rules[pattern.String()] {
+		for _, third := range l.index.rules(pattern) {
 			t := &l.document.Rules[third]
 			if t.Action == policy.Allow && (t.Ports[0] != r.Ports[0] || t.OnRevoke != r.OnRevoke) && beats(r, host, t, pattern) && beats(t, pattern, o, wider) {
 				return true

@@ -1,0 +1,141 @@
+package analysis
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"wildcard-egress/filter/policy"
+	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
+)
+
+type comparer struct {
+	Comparison
+	Options
+	containment
+	policies [2]*policy.Policy
+	rules    []sidedRule
+	index    *hostIndex      // of rules
+	near     *nearIndex      // of all hosts
+	touched  *nearIndex      // of changed hosts
+	changed  map[string]bool // hosts whose rules differ
+	outcomes map[outcome]bool
+	all      bool // what no rule allows is decided differently
+	cells    map[string][]cell
+	reported map[string]bool
+	labels   map[string]string      // of names
+	plains   map[string][]string    // by principal
+	globs    map[string][]glob.Glob // likewise
+}
+
+// sidedRule is an enforced rule of one of the policies, or what a policy does
+// where no rule matches.
+type sidedRule struct {
+	document.Rule
+	side      int // 0 is old, 1 is new
+	byDefault bool
+	print     string // equal for rules of the two sides that decide the same
+}
+
+func newComparer(old, new *document.Document, o Options) *comparer {
+	c := &comparer{
+		Options:  o,
+		all:      old.Defaults.Mode != new.Defaults.Mode,
+		cells:    map[string][]cell{},
+		reported: map[string]bool{}, labels: map[string]string{}, plains: map[string][]string{}, globs: map[string][]glob.Glob{},
+	}
+	var compiling sync.WaitGroup
+	for side, d := range []*document.Document{old, new} {
+		compiling.Go(func() { c.policies[side] = policy.Compile(d) })
+	}
+	defer compiling.Wait()
+	begin := time.Now()
+	var rules []document.Rule
+	for side, d := range []*document.Document{old, new} {
+		for _, r := range d.Rules {
+			if r.Mode == document.Enforce { // the others only report
+				rules = append(rules, r)
+				c.rules = append(c.rules, sidedRule{Rule: r, side: side})
+			}
+		}
+	}
+	c.index = newHostIndex(rules)
+	for side, d := range []*document.Document{old, new} {
+		if d.Defaults.Mode == document.ShadowMode {
+			c.rules = append(c.rules, sidedRule{Rule: document.Rule{Action: document.Allow, Ports: []uint16{shadowPort}, OnRevoke: d.Defaults.OnRevoke}, side: side, byDefault: true})
+		}
+	}
+	c.findChanged()
+	c.deadline = time.Now().Add(time.Hour)
+	if o.Limit > 0 { // at least a third is left for the search
+		c.deadline = later(begin.Add(o.Limit), time.Now().Add(o.Limit/3))
+	}
+	return c
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// shadowPort is where the shadow default sends what no rule allows, when the
+// mesh does not tell the port.
+const shadowPort = 443
+
+// findChanged notes the hosts whose rules differ in the two policies.
+func (c *comparer) findChanged() {
+	c.outcomes = map[outcome]bool{}
+	for _, r := range c.rules {
+		if r.Action == document.Allow {
+			c.outcomes[r.outcome(0)] = true
+		}
+	}
+	for i, r := range c.rules {
+		c.rules[i].print = fmt.Sprintf("%v %v %q", r.Action, r.Ports, slices.Sorted(slices.Values(r.Principals)))
+		if len(c.outcomes) > 1 { // then it matters which of several allow rules decides
+			c.rules[i].print += fmt.Sprint(r.Name, r.OnRevoke)
+		}
+	}
+	c.changed = map[string]bool{}
+	var touched []document.Pattern
+	for text, host := range c.index.hosts {
+		if !c.sameRules(host) {
+			c.changed[text] = true
+			touched = append(touched, host.Pattern)
+		}
+	}
+	if len(c.index.globs) > 0 { // else no two hosts overlap without one being wider
+		c.near, c.touched = newNearIndex(c.index.all()), newNearIndex(touched)
+	}
+}
+
+// sameRules says whether the rules of both sides that list a host decide the same.
+func (c *comparer) sameRules(host indexedHost) bool {
+	if len(host.more) == 1 { // mostly
+		one, other := &c.rules[host.first], &c.rules[host.more[0]]
+		return one.side != other.side && one.print == other.print
+	}
+	sides := [2]map[string]bool{{}, {}}
+	for _, rule := range append([]int{host.first}, host.more...) {
+		sides[c.rules[rule].side][c.rules[rule].print] = true
+	}
+	return maps.Equal(sides[0], sides[1])
+}
+
+// outcome is in what two rules that allow a request can differ.
+type outcome struct {
+	port     uint16 // if the mesh does not tell it
+	onRevoke document.OnRevoke
+}
+
+func (r sidedRule) outcome(asked uint16) outcome {
+	if asked != 0 {
+		return outcome{asked, r.OnRevoke}
+	}
+	return outcome{r.Ports[0], r.OnRevoke}
+}

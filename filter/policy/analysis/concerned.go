@@ -1,0 +1,129 @@
+package analysis
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+
+	"wildcard-egress/filter/policy/document"
+)
+
+func (c *comparer) compare() {
+	hosts := c.candidates()
+	// Those that changed come first, in case there is no time for all.
+	slices.SortFunc(hosts, func(a, b document.Pattern) int {
+		return cmp.Or(cmp.Compare(flag(c.changed[b.String()]), flag(c.changed[a.String()])), comparePatterns(a, b))
+	})
+	for i, host := range hosts {
+		if c.Progress != nil {
+			c.Progress(i, len(hosts))
+		}
+		late := len(c.Changes) >= maxChanges || time.Now().After(c.deadline)
+		switch {
+		case (!late || c.touched == nil) && !c.concerned(host):
+		case late:
+			c.undecided(Undecided{Host: host.String()})
+		default:
+			c.compareUnder(host)
+		}
+	}
+	if c.all {
+		name, v := c.nameOf([]string{everything}, func(document.Pattern) bool { return true })
+		c.compareFound(name, v, otherWord)
+	}
+	slices.SortStableFunc(c.Changes, func(a, b Change) int { return strings.Compare(a.Host, b.Host) })
+}
+
+// candidates are the hosts that may be concerned: where only exact names changed,
+// those alone.
+func (c *comparer) candidates() (hosts []document.Pattern) {
+	for host := range c.changed {
+		pattern := c.index.hosts[host].Pattern
+		if c.all || pattern.Kind() != document.Exact {
+			return c.index.all()
+		}
+		hosts = append(hosts, pattern)
+	}
+	if c.all {
+		return c.index.all()
+	}
+	return hosts
+}
+
+func (c *comparer) undecided(u Undecided) {
+	if len(c.Undecided) == maxUndecided {
+		c.MoreUndecided++
+		return
+	}
+	c.Undecided = append(c.Undecided, u)
+}
+
+// concerned reports whether a change of rules can be about names of host.
+func (c *comparer) concerned(host document.Pattern) bool {
+	if len(c.changed) == 0 && !c.all {
+		return false
+	}
+	changed := func(other document.Pattern) bool { return c.changed[other.String()] }
+	covering := c.index.covering(host)
+	if c.all || slices.ContainsFunc(covering, changed) {
+		return true
+	}
+	near := c.overlapping(c.touched, host)
+	return len(near) > 0 && !c.settled(covering, near)
+}
+
+// settled reports whether the hosts that cover others allow all that those do,
+// on both sides and with the same outcome, so that what changes there does not
+// matter. It is for policies of many globs that overlap.
+func (c *comparer) settled(covering, changed []document.Pattern) bool {
+	if len(c.outcomes) > 1 {
+		return false
+	}
+	var allowing [2][]*sidedRule
+	for _, host := range covering {
+		for _, rule := range c.index.rules(host) {
+			if r := &c.rules[rule]; r.Action == document.Allow {
+				allowing[r.side] = append(allowing[r.side], r)
+			}
+		}
+	}
+	for _, host := range changed {
+		for _, rule := range c.index.rules(host) {
+			narrow := &c.rules[rule]
+			includes := func(r *sidedRule) bool {
+				return portsCover(r.Ports, narrow.Ports) && listCovers(r.Principals, narrow.Principals)
+			}
+			if narrow.Action == document.Deny || !slices.ContainsFunc(allowing[0], includes) || !slices.ContainsFunc(allowing[1], includes) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// listCovers reports whether the callers that wide lists include those that
+// narrow lists, by their text; none are all.
+func listCovers(wide, narrow []string) bool {
+	if len(wide) == 0 || len(narrow) == 0 {
+		return len(wide) == 0
+	}
+	return !slices.ContainsFunc(narrow, func(p string) bool { return !slices.Contains(wide, p) })
+}
+
+// overlapping returns the patterns of an index that may match some names of
+// host, but neither all nor only names of it as far as their form tells.
+func (c *comparer) overlapping(x *nearIndex, host document.Pattern) []document.Pattern {
+	if x == nil || host.Kind() == document.Exact || host.Kind() == document.Any {
+		return nil
+	}
+	near := x.of(host)
+	if any, ok := c.index.hosts["*"]; ok && !hasDot(host) && (x == c.near || c.changed["*"]) {
+		near = append(near, any.Pattern)
+	}
+	return slices.DeleteFunc(near, func(other document.Pattern) bool {
+		above := strings.HasSuffix("."+host.Domain(), "."+other.Domain())
+		below := strings.HasSuffix("."+other.Domain(), "."+host.Domain())
+		return other.Kind() == document.Wildcard && above || host.Kind() == document.Wildcard && below
+	})
+}

@@ -1,51 +1,20 @@
 package metrics_test
 
 import (
-	"flag"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
+	"wildcard-egress/internal/pages"
 	"wildcard-egress/metrics"
 )
 
-var update = flag.Bool("update", false, "write the tables of docs/monitoring.md")
-
-const page = "../docs/monitoring.md"
-
 func TestThePageHasTheTables(t *testing.T) {
-	text, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := string(text)
-	for mark, list := range map[string][]metrics.Metric{
-		"by rule": metrics.ByRule(), "of the gateway": metrics.OfGateway(), "of Envoy": metrics.OfEnvoy(),
-	} {
-		want = between(t, want, mark, table(list))
-	}
-	if *update {
-		err = os.WriteFile(page, []byte(want), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	if want != string(text) && !*update {
-		t.Errorf("%s is not as this package has it; -update writes it:\n%s", page, want)
-	}
-}
-
-// between replaces what stands between the marks of a name.
-func between(t *testing.T, text, name, content string) string {
-	t.Helper()
-	open, end := "<!-- metrics "+name+": written by go test ./metrics -update -->\n", "<!-- /metrics -->"
-	before, rest, found := strings.Cut(text, open)
-	_, after, closed := strings.Cut(rest, end)
-	if !found || !closed {
-		t.Fatalf("%s: no marks of %q", page, name)
-	}
-	return before + open + content + end + after
+	pages.Want(t, "../docs/monitoring.md", map[string]string{
+		"metrics by rule":        table(metrics.ByRule()),
+		"metrics of the gateway": table(metrics.OfGateway()),
+		"metrics of Envoy":       table(metrics.OfEnvoy()),
+	})
 }
 
 func table(list []metrics.Metric) string {

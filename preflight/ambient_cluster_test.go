@@ -181,6 +181,8 @@ func TestTheAmbientClusterNamesTheTraps(t *testing.T) {
 			check: "dns not captured", detail: `gateway-1 has ambient.istio.io/dns-capture "": want false`},
 		"a container beside": {edit: replace("containers: [{name: envoy}]", "containers: [{name: envoy}, {name: debug}]"), check: "loopback is the gateway's",
 			detail: "gateway-1 has the container debug beside envoy"},
+		"a container of kubectl debug": {edit: replace("containers: [{name: envoy}]", "containers: [{name: envoy}], ephemeralContainers: [{name: debugger-x}]"),
+			check: "loopback is the gateway's", detail: "gateway-1 has the container debugger-x beside envoy"},
 		"an init container that goes on": {edit: replace("{name: wait}", "{name: wait, restartPolicy: Always}"), check: "loopback is the gateway's",
 			detail: "gateway-1 has the container wait beside envoy"},
 		"PERMISSIVE": {edit: replace("mode: STRICT", "mode: PERMISSIVE"), check: "strict mTLS",

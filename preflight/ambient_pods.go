@@ -74,6 +74,9 @@ func checkAlone(c *AmbientCluster) (string, error) {
 				return fmt.Sprintf("has the container %s beside envoy", beside.Name)
 			}
 		}
+		for _, beside := range p.Spec.EphemeralContainers {
+			return fmt.Sprintf("has the container %s beside envoy, of kubectl debug: end it with the pod", beside.Name)
+		}
 		return ""
 	})
 }

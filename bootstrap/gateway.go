@@ -31,7 +31,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		// port asked for. In plain TCP it would take the inner one for the outer.
 		inspectTLS(listener)
 		// There a connection may wait before any network filter is made.
-		listener.ListenerFilters = slices.Insert(listener.ListenerFilters, 0, arrivalsFilter())
+		listener.ListenerFilters = slices.Insert(listener.ListenerFilters, 0, ArrivalsFilter(c.maxWaiting()))
 	}
 	filters := c.gatewayFilters(policyFile, cache)
 	if c.TLS != nil {

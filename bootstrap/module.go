@@ -3,6 +3,7 @@ package bootstrap
 import (
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"unicode/utf8"
 
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
@@ -126,14 +127,16 @@ func moduleFilter(name string, config proto.Message) *modulefilterv3.DynamicModu
 	}
 }
 
-// arrivalsFilter returns the module's listener filter: it limits the connections
-// that wait for their handshake, by the numbers of the network filter.
-func arrivalsFilter() *listenerv3.ListenerFilter {
+// ArrivalsFilter returns the module's listener filter: of the connections that wait
+// for their handshake and their hello it lets so many be, a quarter of them of one
+// source address, and it says which of those that end there have a line in the log.
+func ArrivalsFilter(maxWaiting uint32) *listenerv3.ListenerFilter {
 	return &listenerv3.ListenerFilter{
 		Name: "envoy.filters.listener.dynamic_modules",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(&modulelistenerv3.DynamicModuleListenerFilter{
 			DynamicModuleConfig: moduleConfig(),
 			FilterName:          ModuleName,
+			FilterConfig:        pack(wrapperspb.String(strconv.Itoa(int(maxWaiting)))),
 		})},
 	}
 }

@@ -14,17 +14,29 @@ struct arrival {
   struct counted waiting;
 };
 
-// There is nothing to configure: the numbers are the network filter's. Envoy
-// wants an address.
+// What is configured is the process's. Envoy wants an address.
 static const char configured;
+
+// How many connections may wait, in decimals; 0: as the network filter says. A
+// number that is none refuses the listener.
+static bool configure(envoy_buffer config) {
+  uint32_t total = 0;
+  if (config.length > 7) return false;
+  for (size_t i = 0; i < config.length; i++) {
+    if (config.ptr[i] < '0' || config.ptr[i] > '9') return false;
+    total = 10 * total + (uint32_t)(config.ptr[i] - '0');
+  }
+  if (total > 0) limits_set_waiting(total / 4 > 0 ? total / 4 : 1, total);
+  return true;
+}
 
 const void* envoy_dynamic_module_on_listener_filter_config_new(void* config_envoy, envoy_buffer name,
                                                                envoy_buffer config) {
-  (void)config_envoy, (void)name, (void)config;
+  (void)config_envoy, (void)name;
   bool able = envoy_dynamic_module_callback_listener_filter_get_remote_address != NULL &&
               envoy_dynamic_module_callback_listener_filter_close_socket != NULL &&
               envoy_dynamic_module_callback_listener_filter_set_dynamic_metadata_number != NULL;
-  if (!able) return NULL;
+  if (!able || !configure(config)) return NULL;
   lines_listeners(1);
   return &configured;
 }

@@ -29,13 +29,16 @@ func (r *renderer) envoyFilter(about, name string, patches ...*networkingv1alpha
 	}}
 }
 
+// maxWaiting is how many connections may wait for their handshake and hello.
+const maxWaiting = bootstrap.DefaultMaxConnections / 4
+
 // chainPatches say in Istio's words what bootstrap.Gateway says in Envoy's. The
 // article's way to patch tcp_proxy, without port and selector, would rewrite
 // every gateway of the mesh.
 func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch, error) {
 	cache := r.config.DNSCache()
 	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true, MaxConnections: bootstrap.DefaultMaxConnections,
-		MaxWaiting: bootstrap.DefaultMaxConnections / 4})
+		MaxWaiting: maxWaiting})
 	if r.PolicyBy == ByECDS {
 		filter = bootstrap.DiscoveredPolicyFilter()
 	}
@@ -47,6 +50,9 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		value     proto.Message
 	}{
 		{networkingv1alpha3.EnvoyFilter_LISTENER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, r.listenerPatch()},
+		// Before istiod's tls_inspector, where nobody knows yet who it is.
+		{networkingv1alpha3.EnvoyFilter_LISTENER_FILTER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_FIRST,
+			bootstrap.ArrivalsFilter(maxWaiting)},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
 			bootstrap.ExpiryFilter()},
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, filter},
@@ -76,6 +82,7 @@ func (r *renderer) listenerPatch() *listenerv3.Listener {
 	full := bootstrap.Gateway(r.config, "").StaticResources.Listeners[0]
 	return &listenerv3.Listener{
 		AccessLog:                     full.AccessLog,
+		ListenerFiltersTimeout:        full.ListenerFiltersTimeout, // istiod's is 15 s
 		PerConnectionBufferLimitBytes: full.PerConnectionBufferLimitBytes,
 		TcpKeepalive:                  full.TcpKeepalive,
 	}

@@ -165,6 +165,8 @@ func patchMessage(t *testing.T, to networkingv1alpha3.EnvoyFilter_ApplyTo) proto
 	switch to {
 	case networkingv1alpha3.EnvoyFilter_LISTENER:
 		return &listenerv3.Listener{}
+	case networkingv1alpha3.EnvoyFilter_LISTENER_FILTER:
+		return &listenerv3.ListenerFilter{}
 	case networkingv1alpha3.EnvoyFilter_NETWORK_FILTER:
 		return &listenerv3.Filter{}
 	case networkingv1alpha3.EnvoyFilter_CLUSTER:

@@ -1,6 +1,7 @@
 package istiod_test
 
 import (
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -84,6 +85,29 @@ func TestAuthorizationPolicyOfTheMeshComesFirst(t *testing.T) {
 	m.wantRefused(t, client.Outer{Certificate: m.Identities.Payments}, "en.wikipedia.org", "tcp.rbac.denied")
 	m.WantStat(t, "wildcard_egress.allowed", 0)
 	m.wantSite(t, m.app(443), "en.wikipedia.org")
+}
+
+// Before anybody has shown a certificate: of one source address a quarter may
+// wait, and who comes from another is served.
+func TestSilentConnectionsLeaveRoomForOthers(t *testing.T) {
+	const waiting, silent = 8192 / 4 / 4, 600
+	const ofPort = `{"version": 1, "rules": [{"name": "wikipedia", "hosts": ["*.wikipedia.org"], "ports": [PORT]}]}`
+	for name, flags := range map[string][]string{"a policy in a file": nil, "by ECDS": {"--policy-by", "ecds"}} {
+		t.Run(name, func(t *testing.T) {
+			m := start(t, ofPort, flags...)
+			for range silent {
+				conn, err := net.Dial("tcp", m.GatewayAddr)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer conn.Close()
+			}
+			other := m.app(m.port)
+			other.From = "127.0.0.2"
+			m.wantSite(t, other, "en.wikipedia.org")
+			m.WantStat(t, "wildcard_egress.denied.too_many_waiting", silent-waiting)
+		})
+	}
 }
 
 // Without the EnvoyFilter, istiod's own route leads nowhere.

@@ -54,6 +54,7 @@ var operations = []struct {
 	apply func(*Resources, *patch) error
 }{
 	{networkingv1alpha3.EnvoyFilter_LISTENER, networkingv1alpha3.EnvoyFilter_Patch_MERGE, (*Resources).mergeListener},
+	{networkingv1alpha3.EnvoyFilter_LISTENER_FILTER, networkingv1alpha3.EnvoyFilter_Patch_INSERT_FIRST, (*Resources).insertListenerFilter},
 	{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, (*Resources).insertFilter},
 	{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, networkingv1alpha3.EnvoyFilter_Patch_MERGE, (*Resources).mergeFilter},
 	{networkingv1alpha3.EnvoyFilter_CLUSTER, networkingv1alpha3.EnvoyFilter_Patch_ADD, (*Resources).addCluster},
@@ -89,6 +90,15 @@ func (r *Resources) mergeListener(p *patch) error {
 		return err
 	}
 	proto.Merge(r.Listener, value)
+	return nil
+}
+
+func (r *Resources) insertListenerFilter(p *patch) error {
+	value := &listenerv3.ListenerFilter{}
+	if err := r.read(p, value); err != nil {
+		return err
+	}
+	r.Listener.ListenerFilters = slices.Insert(r.Listener.ListenerFilters, 0, value)
 	return nil
 }
 

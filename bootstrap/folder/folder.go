@@ -62,7 +62,8 @@ func Read(dir string) (Files, error) {
 }
 
 // Replace makes dir hold exactly files, at once: an error leaves it as it was.
-// It takes the place of nothing but files that begin with header.
+// It takes the place of nothing but files that begin with header. The folders
+// above it are made.
 func Replace(dir string, files Files, header []byte) error {
 	// The name of a link stays, and what it leads to is replaced.
 	if real, err := filepath.EvalSymlinks(dir); err == nil {
@@ -70,6 +71,9 @@ func Replace(dir string, files Files, header []byte) error {
 	}
 	dir = filepath.Clean(dir)
 	if err := mayReplace(dir, header); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
 	fresh, err := os.MkdirTemp(filepath.Dir(dir), ".wildcard-egress-*")

@@ -233,6 +233,7 @@ func TestLimitsOfARule(t *testing.T) {
 }
 
 func TestConnectionEndsAfterItsLongestDuration(t *testing.T) {
+	t.Parallel()
 	for _, cache := range []string{"0", "64"} {
 		env := testenv.Start(t, testenv.Options{Policy: fmt.Sprintf(anyBelow, "{connection_duration: 1s}"), WithoutSidecar: true,
 			Sites: []string{"en.wikipedia.org"}, GatewayFlags: []string{"--decision-cache", cache}})

@@ -27,6 +27,7 @@ const impatient = "version: 1\ndefaults: {client_hello_timeout: 2500ms}\nrules: 
 
 // The deadline is one for all that a client may do, and no byte puts it off.
 func TestDeadlineEndsEveryKindOfWaiting(t *testing.T) {
+	t.Parallel()
 	whole := hello("en.wikipedia.org")
 	rows := []struct {
 		name  string
@@ -104,6 +105,7 @@ func dribble(b []byte) func(net.Conn) {
 // The outer handshake has a limit of its own; what it took is not taken from
 // the hello's time.
 func TestDeadlineBeginsAtTheEndOfTheOuterHandshake(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Policy: impatient, WithoutSidecar: true})
 	tcp, err := net.Dial("tcp", env.GatewayAddr)
 	if err != nil {
@@ -122,6 +124,7 @@ func TestDeadlineBeginsAtTheEndOfTheOuterHandshake(t *testing.T) {
 
 // A client that stalls in the outer handshake never reaches the filter.
 func TestOuterHandshakeHasALimit(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Policy: anyHost, WithoutSidecar: true, EditGateway: replaced(
 		"transport_socket_connect_timeout: 10s", "transport_socket_connect_timeout: 1s",
 		"listener_filters_timeout: 5s", "listener_filters_timeout: 1s")})

@@ -48,6 +48,7 @@ func wantForced(t *testing.T, env *testenv.Env, point string) {
 
 // A panic in a hook of a connection closes that connection, and no more.
 func TestPanicInAHookClosesItsConnection(t *testing.T) {
+	t.Parallel()
 	sendHello := func(t *testing.T, conn client.Conn, _ *testenv.Env) {
 		if _, err := conn.Write(hello("en.wikipedia.org")); err != nil {
 			t.Error(err)
@@ -108,6 +109,7 @@ func TestPanicInAHookClosesItsConnection(t *testing.T) {
 // A panic around a configuration or in a goroutine leaves the policies as they
 // are, or as they are to be, and Envoy alive.
 func TestPanicAroundThePolicyLeavesItInForce(t *testing.T) {
+	t.Parallel()
 	for _, point := range []string{"config_scheduled", "policy_changed", "revoke_doomed"} {
 		t.Run(point, func(t *testing.T) {
 			options := faulty(t, point)

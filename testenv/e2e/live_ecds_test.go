@@ -118,6 +118,7 @@ func (d *delivery) wantListenerStillChanges(t *testing.T) {
 }
 
 func TestInlinePolicyWorksAndDrains(t *testing.T) {
+	t.Parallel()
 	d := inline(t)
 	startDelivery(t, d, policyOf(closing, live), "--drain-time-s", "2")
 	doomed := openStreams(t, d.env, 50, "closing.example.net")

@@ -138,6 +138,7 @@ func serverNameOf(name string) string { return strings.ReplaceAll(name, " ", "-"
 // Writers stall, die, and fill the disk, wherever the policy lies: nothing that
 // the policy denied is allowed at any time, and the next whole policy is taken.
 func TestNoPartOfAPolicyIsEverInForce(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	all := places(t, dir)
 	env := testenv.Start(t, testenv.Options{Policy: cutting, WithoutSidecar: true, Envoy: inNamespace(t, dir),

@@ -71,6 +71,7 @@ ssl.create_default_context().wrap_socket(socket.create_connection(("127.0.0.1", 
 
 // What a person sees who tries a host that is not allowed.
 func TestClientsReportTheAlert(t *testing.T) {
+	t.Parallel()
 	env := testenv.Start(t, testenv.Options{Policy: wikipedia, WithoutSidecar: true, Plain: true})
 	_, port, err := net.SplitHostPort(env.GatewayAddr)
 	if err != nil {

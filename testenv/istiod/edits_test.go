@@ -189,6 +189,7 @@ const (
 )
 
 func TestAnEditCutsNoStream(t *testing.T) {
+	t.Parallel()
 	m := start(t, editedPolicy)
 	before, err := m.resources(nil)
 	if err != nil {

@@ -3,6 +3,7 @@ package logs
 import (
 	"fmt"
 
+	"wildcard-egress/accesslog"
 	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/filter/policy/glob"
 )
@@ -54,4 +55,13 @@ func (c *Callers) Has(principal string) bool {
 		c.known[principal] = has
 	}
 	return has
+}
+
+// Only calls each with the lines of the chosen callers.
+func (c *Callers) Only(each func(*accesslog.Entry)) func(*accesslog.Entry) {
+	return func(e *accesslog.Entry) {
+		if c.Has(e.Principal) {
+			each(e)
+		}
+	}
 }

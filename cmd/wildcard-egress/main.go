@@ -121,7 +121,7 @@ func newRootCommand() *cobra.Command {
 	root.AddCommand(newBootstrapCommand(), newInspectCommand(),
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
 	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newDrainCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
-	root.AddCommand(newLogsCommand())
+	root.AddCommand(newLogsCommand(), newUICommand())
 	completeValues(root)
 	takeDecimals(root)
 	return root

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/built"
@@ -111,6 +112,7 @@ func dialDirect(t *testing.T, env *testenv.Env) *tls.Conn {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
+	do(t, conn.SetDeadline(time.Now().Add(2*time.Minute))) // it outlives two drains
 	return conn
 }
 

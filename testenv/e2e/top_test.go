@@ -24,7 +24,7 @@ func TestTopShowsALiveGateway(t *testing.T) {
 		}
 		ended := make(chan result, 1)
 		go func() {
-			out, err := built.Run(t.Context(), append([]string{"logs", "top", "--interval", "300ms", "--times", "5"}, args...)...)
+			out, err := built.Run(t.Context(), append([]string{"logs", "top", "--interval", "300ms", "--times", "10"}, args...)...)
 			ended <- result{out, err}
 		}()
 		poll.Want(t, func() error {

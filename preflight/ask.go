@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -80,6 +81,11 @@ func Pod(kubectl Kubectl, namespace, pod string) Ask {
 	}
 	args = append(args, "--", "pilot-agent", "request", "GET")
 	return func(path string) ([]byte, error) {
-		return kubectl(append(args[:len(args):len(args)], strings.TrimPrefix(path, "/"))...)
+		out, err := kubectl(append(args[:len(args):len(args)], strings.TrimPrefix(path, "/"))...)
+		return agentLog.ReplaceAll(out, nil), err
 	}
 }
+
+// agentLog is what the agent logs to stdout before Envoy's answer, such as that
+// the image has no CA certificates.
+var agentLog = regexp.MustCompile(`\A(?:\d{4}-\d\d-\d\dT\S+Z\t(?:debug|info|warn|error)\t.*\n)+`)

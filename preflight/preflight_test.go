@@ -51,3 +51,13 @@ func TestAnswersOfAnotherServerAreNotReadAsEnvoys(t *testing.T) {
 		}
 	}
 }
+
+func TestTheAgentsOwnLogIsNoPartOfTheAnswer(t *testing.T) {
+	const log = "2026-11-26T05:50:45.759963Z\twarn\tOS CA Cert could not be found for agent\n"
+	for _, answer := range []string{"{}", "", "a: 1\n" + log} {
+		ask := Pod(func(...string) ([]byte, error) { return []byte(log + log + answer), nil }, "ns", "pod")
+		if got, err := ask("/stats"); err != nil || string(got) != answer {
+			t.Errorf("%q, %v; want %q", got, err, answer)
+		}
+	}
+}

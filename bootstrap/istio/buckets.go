@@ -3,6 +3,7 @@ package istio
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 )
 
 // A bucket is the share of the hosts that stands in one object. Which bucket a
@@ -24,6 +25,12 @@ func bucketsOf(name string, hosts []string, limit int) []bucket {
 			return dealt
 		}
 	}
+}
+
+// fixedBuckets deals hosts out to n buckets. No host ever moves.
+func fixedBuckets(name string, hosts []string, n int) []bucket {
+	dealt, _ := deal(name, hosts, math.MaxInt, n)
+	return dealt
 }
 
 func deal(name string, hosts []string, limit, n int) ([]bucket, bool) {

@@ -13,12 +13,15 @@ const subset = "wildcard"
 
 const allSidecars = "mesh" // Istio's word for them where a Gateway is asked for
 
-// The hosts in one object. Istio's CRD takes 256 in a ServiceEntry. istiod goes
-// through all matches of a VirtualService for each of its hosts, so that small
-// ones cost it less.
 const (
-	hostsPerServiceEntry   = 256
-	hostsPerVirtualService = 32
+	// Istio's CRD takes so many hosts in a ServiceEntry.
+	hostsPerServiceEntry = 256
+	// The hosts are dealt out to so many VirtualServices, however many hosts there
+	// are: istiod writes a VirtualService's name into the filter chains that it
+	// makes of it, so that a host which moved to another one would have a new
+	// chain, and its streams cut. It goes through all matches of a VirtualService
+	// for each of its hosts: few large ones would cost it more than many small ones.
+	virtualServices = 512
 )
 
 func networking(kind string) metav1.TypeMeta {
@@ -33,7 +36,7 @@ func (r *renderer) routeObjects() []object {
 	if r.API == IstioAPI && !r.NoEnvoyFilter {
 		objects = append(objects, r.gatewayRoute())
 	}
-	for _, b := range bucketsOf(r.Name, r.traffic.hosts, hostsPerVirtualService) {
+	for _, b := range fixedBuckets(r.Name, r.traffic.hosts, virtualServices) {
 		objects = append(objects, r.virtualService(b))
 	}
 	if r.API == IstioAPI && !r.NoEnvoyFilter {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
 	networkingv1alpha3 "istio.io/api/networking/v1alpha3"
 	"sigs.k8s.io/yaml"
 )
@@ -19,7 +20,12 @@ import (
 // routes are what istiod knows of the way to the gateway.
 type routes struct {
 	services []*networkingv1alpha3.ServiceEntry
-	virtual  []*networkingv1alpha3.VirtualService // of the sidecars
+	virtual  []virtualService // of the sidecars
+}
+
+type virtualService struct {
+	name string
+	*networkingv1alpha3.VirtualService
 }
 
 // Sidecar returns the listeners that istiod makes of a stream of manifests for
@@ -76,7 +82,7 @@ func (r *routes) addChains(l *listenerv3.Listener, host string, port uint32) err
 					continue
 				}
 				routed = true
-				if err := addChain(l, match.SniHosts, route.Route[0].Destination, port); err != nil {
+				if err := addChain(l, v.name, match.SniHosts, route.Route[0].Destination, port); err != nil {
 					return err
 				}
 			}
@@ -88,7 +94,9 @@ func (r *routes) addChains(l *listenerv3.Listener, host string, port uint32) err
 	return nil
 }
 
-func addChain(l *listenerv3.Listener, names []string, to *networkingv1alpha3.Destination, port uint32) error {
+// addChain adds a chain to l. istiod says in it which VirtualService it is of:
+// with another one it is another chain (util.BuildConfigInfoMetadata).
+func addChain(l *listenerv3.Listener, of string, names []string, to *networkingv1alpha3.Destination, port uint32) error {
 	if slices.ContainsFunc(l.FilterChains, func(c *listenerv3.FilterChain) bool {
 		return slices.Equal(c.FilterChainMatch.ServerNames, names)
 	}) {
@@ -100,6 +108,9 @@ func addChain(l *listenerv3.Listener, names []string, to *networkingv1alpha3.Des
 	cluster := fmt.Sprintf("outbound|%d|%s|%s", port, to.Subset, to.Host)
 	proxy, err := anypb.New(&tcpproxyv3.TcpProxy{StatPrefix: cluster, ClusterSpecifier: &tcpproxyv3.TcpProxy_Cluster{Cluster: cluster}})
 	l.FilterChains = append(l.FilterChains, &listenerv3.FilterChain{
+		Metadata: &corev3.Metadata{FilterMetadata: map[string]*structpb.Struct{"istio": {Fields: map[string]*structpb.Value{
+			"config": structpb.NewStringValue("/apis/networking.istio.io/v1/virtual-service/" + of),
+		}}}},
 		FilterChainMatch: &listenerv3.FilterChainMatch{ServerNames: names},
 		Filters: []*listenerv3.Filter{{
 			Name: "envoy.filters.network.tcp_proxy", ConfigType: &listenerv3.Filter_TypedConfig{TypedConfig: proxy},
@@ -113,7 +124,10 @@ func routesOf(stream []byte, namespace string) (*routes, error) {
 	r := &routes{}
 	for _, text := range bytes.Split(stream, []byte("\n---\n")) {
 		var object struct {
-			Kind string         `json:"kind"`
+			Kind     string `json:"kind"`
+			Metadata struct {
+				Name string `json:"name"`
+			} `json:"metadata"`
 			Spec map[string]any `json:"spec"`
 		}
 		if err := yaml.Unmarshal(text, &object); err != nil {
@@ -137,7 +151,7 @@ func routesOf(stream []byte, namespace string) (*routes, error) {
 		case slices.Contains(service.ExportTo, namespace):
 			r.services = append(r.services, service)
 		case slices.Contains(virtual.ExportTo, namespace) && slices.Contains(virtual.Gateways, "mesh"):
-			r.virtual = append(r.virtual, virtual)
+			r.virtual = append(r.virtual, virtualService{object.Metadata.Name, virtual})
 		}
 	}
 	return r, nil

@@ -57,11 +57,14 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		UpstreamPort:          w.upstream.addr().Port(),
 		AccessLog:             filepath.Join(w.dir, p.file+".access.json"),
 	}
+	network := bootstrap.DefaultNetwork()
+	network.RuleMetrics = p.kind == ours || p.kind == unaided // there is no rule elsewhere
+	c.Network = &network
 	if s.handshake.tls() {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}
 	}
 	switch p.kind {
-	case ours, unaided:
+	case ours, unaided, uncounted:
 		if p.kind == unaided {
 			c.DecisionCache = new(uint32)
 		}

@@ -9,15 +9,16 @@ import (
 
 // The proxies, by the names that they have in tables.
 const (
-	floor   = "floor"
-	limit   = "limit"
-	ours    = "ours"
-	unaided = "unaided" // ours without its decision cache
-	legacy  = "legacy"
-	terse   = "terse"   // legacy, with the inner access log line alone
-	article = "article" // legacy, with the small DNS cache that the article leaves it
-	haproxy = "haproxy"
-	nginx   = "nginx"
+	floor     = "floor"
+	limit     = "limit"
+	ours      = "ours"
+	unaided   = "unaided"   // ours without its decision cache
+	uncounted = "uncounted" // ours without the metrics by rule
+	legacy    = "legacy"
+	terse     = "terse"   // legacy, with the inner access log line alone
+	article   = "article" // legacy, with the small DNS cache that the article leaves it
+	haproxy   = "haproxy"
+	nginx     = "nginx"
 )
 
 // drainTime is how long Envoy lets the connections of a changed listener live:

@@ -32,7 +32,8 @@ func endMetrics() []*accesslogv3.AccessLog {
 	counts := statsLog(&statslogv3.Config{Counters: []*statslogv3.Config_Counter{
 		ended(tag(metrics.Rule, ruleLabel), tag(metrics.Decision, line["decision"]), reasonTag(line["reason"]),
 			tag(metrics.Mode, "enforce")),
-		ended(tag(metrics.Rule, shadowRuleLabel), decisionIfSet(line["shadow_decision"]), tag(metrics.Reason, line["shadow_reason"]),
+		// The decision first, for mostly there is none, and so no more to do.
+		ended(decisionIfSet(line["shadow_decision"]), tag(metrics.Rule, shadowRuleLabel), tag(metrics.Reason, line["shadow_reason"]),
 			tag(metrics.Mode, "shadow")),
 	}})
 	measure := func(name, value string, unit statslogv3.Config_Histogram_Unit) *statslogv3.Config_Histogram {

@@ -3,6 +3,8 @@ package testenv
 import (
 	"slices"
 	"strings"
+
+	"wildcard-egress/metrics"
 )
 
 // Snapshot is a moment of an Env: many cases share one Env, each looks at what
@@ -17,8 +19,8 @@ type Snapshot struct {
 
 // Change is what has happened since a snapshot.
 type Change struct {
-	// Stats are the gateway's wildcard_egress stats that differ, by how much. Those
-	// of the decision cache are left out: they tell how, not what was decided.
+	// Stats are the module's stats that differ, by how much. Those of the decision
+	// cache are left out: they tell how, not what was decided.
 	Stats       map[string]int64
 	Connections int      // that reached any site
 	Queries     []string // names that DNS was asked for, once each, sorted
@@ -38,7 +40,7 @@ func (e *Env) Since(s Snapshot) (Change, error) {
 	}
 	change := Change{Stats: map[string]int64{}, Connections: now.connections - s.connections}
 	for name, value := range now.stats {
-		if value != s.stats[name] && !strings.HasPrefix(name, "wildcard_egress.decision_cache_") {
+		if value != s.stats[name] && !strings.HasPrefix(name, "wildcard_egress.decision_cache_") && !byRule(name) {
 			change.Stats[name] = value - s.stats[name]
 		}
 	}
@@ -48,4 +50,9 @@ func (e *Env) Since(s Snapshot) (Change, error) {
 	slices.Sort(change.Queries)
 	change.Queries = slices.Compact(change.Queries)
 	return change, nil
+}
+
+// byRule says whether Envoy's access logger makes a stat, at the connection's end.
+func byRule(name string) bool {
+	return slices.ContainsFunc(metrics.ByRule(), func(m metrics.Metric) bool { return strings.HasPrefix(name, m.Name+".") })
 }

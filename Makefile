@@ -31,7 +31,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS)
 # (In the image's build there is no testenv.)
 $(if $(shell [ ! -e testenv/needs ] || ENVOY='$(ENVOY)' ENVOY_VERSION='$(ENVOY_VERSION)' ENVOYS='$(ENVOYS)' testenv/needs $(MAKECMDGOALS) >&2 || echo no),$(error install that first))
 
-.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image fuzz bench bench-guard bench-deps clean
+.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo; echo "build/ has $$(du -sh build 2>/dev/null | cut -f1 | grep . || echo 0) now, of it each Envoy 107 MB; make clean-all removes all that stays here."
@@ -105,6 +105,10 @@ test-image: image ## try the image in containers, and the one of a plain Envoy b
 	@$(MAKE) --no-print-directory image FLAVOR=plain BASE_IMAGE= IMAGE='$(IMAGE)-plain'
 	IMAGE='$(IMAGE)' PLAIN_IMAGE='$(IMAGE)-plain' go -C testenv test -count=1 ./image
 
+# CLUSTER_DIR, by default build/cluster, is where the programs are kept.
+test-cluster: build $(ENVOY_TO_FETCH) ## apply the manifests in a real Kubernetes and Istio, made here for that (root, Debian; not in CI): 30 minutes more at the first time; RUN=pattern, IN=bash: look around
+	@ENVOY='$(CHOSEN_ENVOY)' testenv/cluster/run $(or $(IN),$(if $(RUN),-test.run '$(RUN)'))
+
 fuzz: ## fuzz every target for FUZZTIME each
 	@for package in $$(go list ./...); do for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 200x $$package; \
@@ -125,8 +129,8 @@ bench-deps: ## install what the benchmarks can use (Debian): HAProxy, nginx, val
 docker: ## start Docker's daemon where none answers, and install it before (Debian, as root); image needs one
 	@testenv/image/dockerd
 
-clean: ## remove what was built; the fetched Envoys stay
-	find build -mindepth 1 -maxdepth 1 ! -name 'envoy-*' -exec rm -rf {} + 2>/dev/null || true
+clean: ## remove what was built; the fetched Envoys and the cluster's programs stay
+	find build -mindepth 1 -maxdepth 1 ! -name 'envoy-*' ! -name cluster -exec rm -rf {} + 2>/dev/null || true
 
 clean-all: ## remove all of build/, Envoys too, and the images; says what else the tools keep
 	rm -rf build

@@ -20,7 +20,7 @@
 // These rooms have the tests of the product: e2e (the gateway in Envoy), istiod
 // (what the manifests say, with an istiod's stand-in), command (scripts of the
 // command line), abi (our declarations against Envoy's), image (the container
-// image). run, bench and sanitizers are what `make run`, `make bench` and
+// image), cluster (a real Kubernetes and Istio: make test-cluster). run, bench and sanitizers are what `make run`, `make bench` and
 // `make test-sanitizers` start.
 //
 // All that is started ends with Close, or when this process dies. What is named

@@ -48,8 +48,11 @@ type Answer struct {
 }
 
 // Start starts a server on a free port of 127.0.0.1, UDP and TCP.
-func Start() (*Server, error) {
-	packets, listener, err := listenBoth()
+func Start() (*Server, error) { return StartAt("127.0.0.1:0") }
+
+// StartAt is Start on an address of the caller's choice, host:port.
+func StartAt(addr string) (*Server, error) {
+	packets, listener, err := listenBoth(addr)
 	if err != nil {
 		return nil, fmt.Errorf("dns server: %w", err)
 	}
@@ -70,10 +73,10 @@ func Start() (*Server, error) {
 	return d, nil
 }
 
-// listenBoth takes a UDP port whose TCP twin is free too.
-func listenBoth() (packets net.PacketConn, listener net.Listener, err error) {
+// listenBoth takes a UDP port of addr whose TCP twin is free too.
+func listenBoth(addr string) (packets net.PacketConn, listener net.Listener, err error) {
 	for range 20 {
-		if packets, err = net.ListenPacket("udp", "127.0.0.1:0"); err != nil {
+		if packets, err = net.ListenPacket("udp", addr); err != nil {
 			return nil, nil, err
 		}
 		if listener, err = net.Listen("tcp", packets.LocalAddr().String()); err == nil {

@@ -16,7 +16,6 @@ import (
 	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -110,10 +109,7 @@ func (c Config) readinessListener(policyFile string) *listenerv3.Listener {
 			InternalListener: &listenerv3.Listener_InternalListenerConfig{},
 		},
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
-			networkFilter(moduleFilterName, moduleFilter(ModuleName, &structpb.Struct{Fields: map[string]*structpb.Value{
-				"policy_file": structpb.NewStringValue(policyFile),
-				"readiness":   structpb.NewBoolValue(true),
-			}})),
+			PolicyFilter(policyFile, ModuleSettings{RequireEndMark: c.RequireEndMark, Readiness: true}),
 			c.TCPProxy(adminCluster),
 		}}},
 	}

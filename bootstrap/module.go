@@ -43,6 +43,9 @@ type ModuleSettings struct {
 	MaxWaiting uint32
 	// DecisionCache, unless nil, is how many decisions each worker keeps.
 	DecisionCache *uint32
+	// Readiness makes it the filter that lets each connection through while there is
+	// a policy. What policies it takes must be as for the filter that decides.
+	Readiness bool
 }
 
 // PolicyFilter returns the filter of this project. policyFile is the path where
@@ -71,6 +74,9 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	}
 	if s.DecisionCache != nil {
 		config.Fields["decision_cache"] = structpb.NewNumberValue(float64(*s.DecisionCache))
+	}
+	if s.Readiness {
+		config.Fields["readiness"] = structpb.NewBoolValue(true)
 	}
 	return networkFilter(moduleFilterName, moduleFilter(ModuleName, config))
 }

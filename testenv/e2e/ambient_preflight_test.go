@@ -25,7 +25,7 @@ func TestAmbientPreflight(t *testing.T) {
 		"callers by certificate":      {from: "caller: proxy_protocol", to: "caller: certificate", failed: "callers by header"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			env := testenv.Start(t, testenv.Options{Policy: wikipedia, Ambient: true, GatewayFlags: []string{"--address-guard", "on"}, EditGateway: func(b []byte) ([]byte, error) {
+			env := testenv.Start(t, testenv.Options{Policy: wikipedia + "...\n", Ambient: true, GatewayFlags: []string{"--address-guard", "on", "--require-end-mark"}, EditGateway: func(b []byte) ([]byte, error) {
 				edited := bytes.Replace(b, []byte(tt.from), []byte(tt.to), 1)
 				if tt.from != "" && bytes.Equal(edited, b) {
 					t.Errorf("no %q in the bootstrap:\n%s", tt.from, b)
@@ -46,7 +46,7 @@ func ambientPreflight(t *testing.T, env *testenv.Env) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, err := built.Run(t.Context(), "preflight", "--data-plane", "ambient", "--admin", env.Gateway.AdminAddr(), "--port", port, "-o", "json")
+	out, err := built.Run(t.Context(), "preflight", "--data-plane", "ambient", "--admin", env.Gateway.AdminAddr(), "--port", port, "-o", "json", env.PolicyFile)
 	var findings []struct{ Check, Status string }
 	if jsonErr := json.Unmarshal(out, &findings); jsonErr != nil {
 		t.Fatalf("%v: %v: %s", err, jsonErr, out)

@@ -16,7 +16,7 @@ DATA_PLANE ?= sidecar
 IMAGE ?= wildcard-egress:dev
 
 SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
-	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' \) -print)
+	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' -o -name '*.schema.json' -o -path './ui/static/*' \) -print)
 MODULE := build/libwildcard_egress.so
 FAULTY_MODULE := build/fault/libwildcard_egress.so
 TAGS := netgo,osusergo
@@ -31,7 +31,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS)
 # (In the image's build there is no testenv.)
 $(if $(shell [ ! -e testenv/needs ] || ENVOY='$(ENVOY)' ENVOY_VERSION='$(ENVOY_VERSION)' ENVOYS='$(ENVOYS)' testenv/needs $(MAKECMDGOALS) >&2 || echo no),$(error install that first))
 
-.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
+.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers test-ui manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo; echo "build/ has $$(du -sh build 2>/dev/null | cut -f1 | grep . || echo 0) now, of it each Envoy 107 MB; make clean-all removes all that stays here."
@@ -92,6 +92,9 @@ test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS
 
 test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and thread sanitizers, in Envoy too
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)
+
+test-ui: build $(ENVOY_TO_FETCH) ## try the page of `wildcard-egress ui` in a browser (Chromium), beside a gateway; SCREENSHOT=FILE: its picture
+	@ENVOY='$(CHOSEN_ENVOY)' SCREENSHOT='$(abspath $(SCREENSHOT))' go -C testenv test -count=1 ./browser
 
 manifests: $(COMMAND) ## write the manifests in examples/
 	$(COMMAND) istio examples/policy.yaml --to examples/istio

@@ -79,6 +79,8 @@ func isSource(path string) bool {
 	switch filepath.Ext(path) {
 	case ".c", ".h", ".mod", ".sum":
 		return true
+	case ".html", ".css", ".js", ".svg": // of the page
+		return strings.HasPrefix(path, "ui/static/")
 	case ".go":
 		return !strings.HasSuffix(path, "_test.go")
 	}

@@ -27,13 +27,14 @@ async function get(path, parameters) {
 
 const time = (text) => text.replace("T", " ").replace(/\.\d+/, "").replace("Z", "");
 const why = (g) => [g.reason, g.detail, g.rule && "rule " + g.rule].filter(Boolean).join(", ");
+const would = (g) => ["would " + g.decision, why(g)].filter(Boolean).join(", ");
 
-function groups(into, title, table) {
+function groups(into, title, table, why) {
   into.replaceChildren();
   if (!table.groups.length) return;
   into.append(element("h2", title));
   const list = document.createElement("table");
-  for (const g of table.groups) list.append(row([g.connections, g.caller || "unknown", g.server_name, why(g) || "would " + g.decision, time(g.last)]));
+  for (const g of table.groups) list.append(row([g.connections, g.caller || "unknown", g.server_name, why(g), time(g.last)]));
   into.append(list);
 }
 
@@ -49,8 +50,8 @@ async function showSummary() {
     });
     return tr;
   }));
-  groups($("shadow"), "What shadow rules would decide otherwise", s.shadow);
-  groups($("failed"), "Allowed, and failed", s.failures);
+  groups($("shadow"), "What shadow rules would decide otherwise", s.shadow, would);
+  groups($("failed"), "Allowed, and failed", s.failures, why);
   $("advice").replaceChildren(...Object.entries(s.advice).flatMap(([reason, text]) => [element("dt", reason), element("dd", text)]));
 }
 

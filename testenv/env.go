@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -121,12 +122,16 @@ func (e *Env) WritePolicy(content string) error {
 	return os.Rename(next, e.PolicyFile)
 }
 
-// Logs returns the last n bytes of each Envoy's own log, with headings.
+// listed begins the lines in which Envoy names all that is linked into it.
+var listed = regexp.MustCompile(`(?m)^\[[^]]*\]\[\d+\]\[info\]\[main\] \[source/server/server\.cc:\d+\]   .*\n`)
+
+// Logs returns the last n bytes of each Envoy's own log, with headings, and without
+// the list of its extensions.
 func (e *Env) Logs(n int64) string {
 	var text strings.Builder
 	for _, envoy := range []*envoys.Envoy{e.Gateway, e.Sidecar} {
 		if envoy != nil {
-			fmt.Fprintf(&text, "--- log of envoy %s\n%s", envoy.Name, envoy.LogTail(n))
+			fmt.Fprintf(&text, "--- log of envoy %s\n%s", envoy.Name, listed.ReplaceAllString(envoy.LogTail(n), ""))
 		}
 	}
 	return text.String()

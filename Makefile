@@ -87,8 +87,8 @@ test-unit: ## unit, property and fuzz-seed tests, race tests
 test-e2e: build $(FAULTY_MODULE) $(ENVOYS:%=build/envoy-%/envoy) ## end to end, in each supported Envoy; all run, also after a failure
 	@testenv/suite $(SUPPORTED_ENVOYS)
 
-test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent mTLS connections, 100,000 names
-	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go -C testenv test -count=1 -v -timeout 20m -run 'Silent|Distinct' ./e2e
+test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent connections, random names, stuck connections in a control group (as root)
+	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go -C testenv test -tags $(TAGS),long -count=1 -v -timeout 40m -run 'Silent|Distinct|RandomNames|MemoryIs' ./e2e
 
 test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and thread sanitizers, in Envoy too
 	@testenv/sanitizers/run $(SUPPORTED_ENVOYS)

@@ -48,7 +48,9 @@ void envoy_dynamic_module_on_listener_filter_config_destroy(const void* config) 
 
 const void* envoy_dynamic_module_on_listener_filter_new(const void* config, void* filter_envoy) {
   (void)config, (void)filter_envoy;
-  return calloc(1, sizeof(struct arrival));  // null: Envoy closes the connection
+  struct arrival* a = calloc(1, sizeof *a);
+  if (a != NULL) pressure_enter();
+  return a;  // null: Envoy closes the connection
 }
 
 unsigned envoy_dynamic_module_on_listener_filter_on_accept(void* filter_envoy, const void* filter) {
@@ -57,8 +59,9 @@ unsigned envoy_dynamic_module_on_listener_filter_on_accept(void* filter_envoy, c
   uint32_t port;
   envoy_dynamic_module_callback_listener_filter_get_remote_address(filter_envoy, &address, &port);
   lines_accepted(filter_envoy);
-  if (limits_enter_waiting(&a->waiting, address.ptr, address.length)) return STATUS_CONTINUE;
-  envoy_dynamic_module_callback_listener_filter_close_socket(filter_envoy, TEXT(WAITING_REASON));
+  bool room = limits_enter_waiting(&a->waiting, address.ptr, address.length);
+  if (room && pressure_room()) return STATUS_CONTINUE;
+  envoy_dynamic_module_callback_listener_filter_close_socket(filter_envoy, room ? TEXT(MEMORY_REASON) : TEXT(WAITING_REASON));
   return STATUS_STOP_ITERATION;
 }
 
@@ -89,5 +92,6 @@ void envoy_dynamic_module_on_listener_filter_config_scheduled(void* config_envoy
 void envoy_dynamic_module_on_listener_filter_destroy(const void* filter) {
   struct arrival* a = (struct arrival*)filter;
   limits_leave(&a->waiting);
+  pressure_leave();
   free(a);
 }

@@ -149,7 +149,7 @@ bool conn_forward(struct conn* c) {
   conn_record_wait(c);
   deadline_stop(c);
   limits_leave(&c->waiting);
-  if (!deadline_start(c, c->duration_ns, SCHEDULED_DURATION)) {
+  if (!deadline_start_duration(c)) {
     conn_close(c, CLOSE_NO_FLUSH, "no_deadline", 11);
     return false;
   }

@@ -6,6 +6,7 @@
 #include "abi.h"
 #include "limits.h"
 #include "lines.h"
+#include "pressure.h"
 
 // More workers than these share what is kept for each.
 enum { TRACK_WORKERS = 256 };
@@ -80,7 +81,7 @@ struct conn {
 };
 
 // What the scheduled hook is asked to do.
-enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1, SCHEDULED_DURATION = 2, SCHEDULED_WAKE = 3 };
+enum { SCHEDULED_DEADLINE = 0, SCHEDULED_REVOKE = 1, SCHEDULED_DURATION = 2, SCHEDULED_WAKE = 3, SCHEDULED_SHED = 4 };
 
 // How an allowed connection failed, as far as Envoy tells (outcome.c).
 enum {
@@ -150,7 +151,13 @@ void outcome_event(struct conn*, unsigned event);
 // connection has one at a time. deadline_start returns false when it cannot be
 // watched: close it then.
 bool deadline_start(struct conn*, uint64_t limit_ns, uint64_t event);
+bool deadline_start_duration(struct conn*);  // for what is let through
 void deadline_stop(struct conn*);
+
+// deadlines_shed has up to so many of those that were let through ended, of callers
+// who have most, the newest first. Any thread.
+enum { SHED_AT_ONCE = 128 };
+size_t deadlines_shed(size_t);
 
 // track.c: connections that may be revoked after they were forwarded.
 struct tracked {

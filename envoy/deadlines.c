@@ -116,6 +116,52 @@ static bool start_sweeper_locked(void) {
   return started;
 }
 
+// The connections that were let through stand in lists too, so that there is one
+// of all: those without a longest time in that of FOREVER, which never comes.
+static const uint64_t FOREVER = (uint64_t)1 << 62;
+
+bool deadline_start_duration(struct conn* c) {
+  return deadline_start(c, c->duration_ns == 0 ? FOREVER : c->duration_ns, SCHEDULED_DURATION);
+}
+
+// most_locked is how many connections that caller has who has most of those that
+// were let through.
+static uint32_t most_locked(void) {
+  uint32_t most = 0;
+  for (struct waiting_list* l = lists; l != NULL; l = l->next)
+    for (struct conn* c = l->head; c != NULL; c = c->next) {
+      uint32_t n = c->expiry == SCHEDULED_DURATION ? limits_connections(&c->forwarded) : 0;
+      if (n > most) most = n;
+    }
+  return most;
+}
+
+// take_locked takes up to so many of theirs out of their lists, the newest first.
+static size_t take_locked(void** schedulers, size_t room, uint32_t least) {
+  size_t taken = 0;
+  for (struct waiting_list* l = lists; l != NULL; l = l->next)
+    for (struct conn *c = l->tail, *previous; c != NULL && taken < room; c = previous) {
+      previous = c->previous;
+      if (c->expiry != SCHEDULED_DURATION || limits_connections(&c->forwarded) < least) continue;
+      unlink_locked(c);
+      schedulers[taken++] = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
+    }
+  return taken;
+}
+
+size_t deadlines_shed(size_t n) {
+  void* schedulers[SHED_AT_ONCE];
+  pthread_mutex_lock(&mutex);
+  uint32_t most = most_locked();
+  size_t taken = take_locked(schedulers, n < SHED_AT_ONCE ? n : SHED_AT_ONCE, most - most / 4);
+  pthread_mutex_unlock(&mutex);
+  for (size_t i = 0; i < taken; i++) {
+    envoy_dynamic_module_callback_network_filter_scheduler_commit(schedulers[i], SCHEDULED_SHED);
+    envoy_dynamic_module_callback_network_filter_scheduler_delete(schedulers[i]);
+  }
+  return taken;
+}
+
 bool deadline_start(struct conn* c, uint64_t limit, uint64_t event) {
   if (limit == 0) return true;
   pthread_mutex_lock(&mutex);

@@ -43,6 +43,7 @@ const void* envoy_dynamic_module_on_network_filter_new(const void* config, void*
   c->envoy = filter_envoy;
   c->config = (struct config*)config;
   c->need = 1;
+  if (!c->config->outcome) pressure_enter();
   return c;
 }
 
@@ -57,6 +58,10 @@ unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envo
   conn_count_many(c, c->config->lines_counter, lines_take_uncounted());
   if (!room) {
     conn_close(c, CLOSE_NO_FLUSH, WAITING_REASON, sizeof WAITING_REASON - 1);
+    return STATUS_STOP_ITERATION;
+  }
+  if (!pressure_room()) {
+    conn_close(c, CLOSE_NO_FLUSH, MEMORY_REASON, sizeof MEMORY_REASON - 1);
     return STATUS_STOP_ITERATION;
   }
   if (!envoy_dynamic_module_callback_network_filter_read_enabled(filter_envoy)) {
@@ -128,6 +133,7 @@ void envoy_dynamic_module_on_network_filter_scheduled(void* filter_envoy, const 
   if (event_id == SCHEDULED_WAKE && c->state == CONN_WAITING) goWoken(c);
   if (event_id == SCHEDULED_REVOKE && c->state == CONN_FORWARDING) goRevoke(c);
   if (event_id == SCHEDULED_DURATION && c->state == CONN_FORWARDING) goDuration(c);
+  if (event_id == SCHEDULED_SHED && c->state == CONN_FORWARDING) goShed(c);
 }
 
 void envoy_dynamic_module_on_network_filter_config_scheduled(const void* config, uint64_t event_id) {
@@ -142,6 +148,7 @@ void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
   conn_untrack(c);
   limits_leave(&c->waiting);
   limits_leave(&c->forwarded);
+  if (!c->config->outcome) pressure_leave();
   if (c->handle != 0) goRelease(c->handle);
   free(c);
 }

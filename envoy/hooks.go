@@ -163,6 +163,18 @@ func goDuration(c *C.struct_conn) {
 	}
 }
 
+//export goShed
+func goShed(c *C.struct_conn) {
+	defer barrier("shed", func() { C.conn_panicked(c) })
+	conn := &Conn{c: c}
+	if s, ok := configOf(c.config).factory.(Shedder); ok {
+		s.OnShed(conn)
+	}
+	if c.state != C.CONN_CLOSED {
+		conn.Close("shed", api.NoFlush)
+	}
+}
+
 //export goRelease
 func goRelease(handle C.uintptr_t) {
 	defer barrier("release", func() {})

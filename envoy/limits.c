@@ -131,6 +131,13 @@ void limits_leave(struct counted* c) {
   pthread_mutex_unlock(&mutex);
 }
 
+uint32_t limits_connections(const struct counted* c) {
+  pthread_mutex_lock(&mutex);
+  uint32_t n = c->count == 0 ? 0 : c->parties[0]->connections;
+  pthread_mutex_unlock(&mutex);
+  return n;
+}
+
 static _Atomic uint32_t waiting_per_source, waiting_total;
 static _Atomic uint64_t refused;
 

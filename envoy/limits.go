@@ -70,6 +70,29 @@ type Expirer interface {
 	OnExpire(*Conn)
 }
 
+// Shedder is a Factory whose connections Shed ends.
+type Shedder interface {
+	// OnShed must close the connection. The Conn is only for this call; the
+	// connection has no filter any more.
+	OnShed(*Conn)
+}
+
+// LimitConnections lets so many connections of the whole process be, those that
+// wait for their decision included; negative: any number. What is there stays. Any
+// thread.
+func LimitConnections(most int) { C.pressure_set(C.int64_t(most)) }
+
+// Connections is how many there are.
+func Connections() int { return int(C.pressure_connections()) }
+
+// TakeUnwanted is how many connections LimitConnections has had closed since it was
+// last asked.
+func TakeUnwanted() int { return int(C.pressure_take_refused()) }
+
+// Shed ends up to so many connections that were let through, 128 at most, of those
+// whose first party has most, the newest first. It returns how many. Any thread.
+func Shed(n int) int { return int(C.deadlines_shed(C.size_t(max(n, 0)))) }
+
 // Parties is how many parties are being counted in this process.
 func Parties() int { return int(C.limits_parties()) }
 

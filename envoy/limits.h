@@ -37,6 +37,9 @@ int limits_enter(struct counted*, const struct allowance*, size_t parties, size_
 // limits_leave takes back what limits_enter counted. Any thread; once is enough.
 void limits_leave(struct counted*);
 
+// limits_connections is how many the first of its parties has; 0: it is not counted.
+uint32_t limits_connections(const struct counted*);
+
 // Connections whose decision is not made yet are anybody's: they have limits of
 // their own, for each source address and in all. 0: any number.
 void limits_set_waiting(uint32_t per_source, uint32_t total);

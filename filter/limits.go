@@ -131,10 +131,15 @@ func (f *filter) duration(d policy.Decision) time.Duration {
 	return f.settings.Limits.Duration
 }
 
-// Expire ends a connection that has lasted as long as the policy lets it. As with
-// a revocation, nothing is flushed.
-func (e *Enforcer) Expire(conn Connection) {
-	conn.SetText(ReasonKey, string(ConnectionTooLong))
-	conn.Count(counterOf(ConnectionTooLong))
-	conn.Close(string(ConnectionTooLong), api.NoFlush)
+// Expire ends a connection that has lasted as long as the policy lets it.
+func (e *Enforcer) Expire(conn Connection) { end(conn, ConnectionTooLong) }
+
+// Shed ends a connection that was allowed, for want of memory.
+func (e *Enforcer) Shed(conn Connection) { end(conn, TooLittleMemory) }
+
+// end flushes nothing, as a revocation does.
+func end(conn Connection, reason policy.Reason) {
+	conn.SetText(ReasonKey, string(reason))
+	conn.Count(counterOf(reason))
+	conn.Close(string(reason), api.NoFlush)
 }

@@ -25,6 +25,7 @@ const (
 	TooManyNewConnections policy.Reason = "too_many_new_connections"
 	ConnectionTooLong     policy.Reason = "connection_too_long" // allowed, and ended after the longest duration
 	NotLoopback           policy.Reason = "not_loopback"        // a PROXY header from elsewhere than loopback
+	TooLittleMemory       policy.Reason = "too_little_memory"   // closed by the host, at accept; or ended though it was allowed
 	Loop                  policy.Reason = "loop"                // the gateway dialled itself
 	HostError             policy.Reason = "host_error"          // Envoy did not take the upstream
 	Revoked               policy.Reason = "revoked"             // allowed once, and denied by a later policy
@@ -35,7 +36,7 @@ const (
 var refusals = []policy.Reason{
 	policy.NoPolicy, policy.NoRule, policy.DeniedByRule,
 	HandshakeFailed, CertificateExpired, NotTLS, Malformed, TooLarge, Incomplete, NoServerName, InvalidServerName, ECHRefused, Timeout,
-	TooManyWaiting, TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, Loop, HostError, Revoked, Panic,
+	TooManyWaiting, TooManyNames, TooManyConnections, TooManyNewConnections, ConnectionTooLong, NotLoopback, TooLittleMemory, Loop, HostError, Revoked, Panic,
 }
 
 // The counters that have no reason. Those of refusals lie between.
@@ -63,6 +64,9 @@ func PanicCounter() int { return counterOf(Panic) }
 // WaitingCounter is the index of the counter of connections closed since too many
 // wait for their decision.
 func WaitingCounter() int { return counterOf(TooManyWaiting) }
+
+// MemoryCounter is the index of the counter of connections closed for want of memory.
+func MemoryCounter() int { return counterOf(TooLittleMemory) }
 
 func counterOf(reason policy.Reason) int {
 	for i, r := range refusals {

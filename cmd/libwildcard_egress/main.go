@@ -64,6 +64,7 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	host.LimitWaiting(config.MaxWaiting/4, config.MaxWaiting, filter.WaitingCounter())
 	host.CountLinesLeftOut(counterLinesLeftOut)
 	host.ExpireBy(filter.CertificateExpiresKey)
+	module.guardMemory()
 	module.add(f)
 	// By then Envoy has made up its mind about what the configuration stands in;
 	// if it has refused that, the task is gone with the configuration.
@@ -94,6 +95,9 @@ func (f *factory) OnRevoke(conn *envoy.Conn) { f.enforcer.Revoke(connection{conn
 
 // OnExpire is part of envoy.Expirer.
 func (f *factory) OnExpire(conn *envoy.Conn) { f.enforcer.Expire(connection{conn}) }
+
+// OnShed is part of envoy.Shedder.
+func (f *factory) OnShed(conn *envoy.Conn) { f.enforcer.Shed(connection{conn}) }
 
 // Close is part of envoy.Factory.
 func (f *factory) Close() { module.remove(f) }

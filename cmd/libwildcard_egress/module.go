@@ -23,6 +23,8 @@ type shared struct {
 	log      *slog.Logger
 	revoke   chan struct{} // a policy changed: look at the tracked connections
 
+	guarding sync.Once // memory
+
 	mu        sync.Mutex
 	factories map[*factory]struct{}
 	uncounted [changeCounts]int // of changes, not counted in Envoy yet

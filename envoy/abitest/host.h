@@ -6,7 +6,7 @@
 
 #include "../abi.h"
 
-enum { METRICS = 64, CHUNKS = 64, TEXT = 256, EVENT_IDS = 4 };
+enum { METRICS = 64, CHUNKS = 64, TEXT = 256, EVENT_IDS = 5 };
 
 // A reference count as std::shared_ptr has: what is behind it ends with the
 // last strong one, the memory with the last weak one.

@@ -24,6 +24,7 @@ type script struct {
 	event     func(*envoy.Conn)
 	deadline  func(*envoy.Conn)
 	revoke    func(*envoy.Conn)
+	shed      func(*envoy.Conn)
 	close     func()
 
 	unresolved, woken func(*envoy.Conn)

@@ -29,6 +29,8 @@ var advices = map[policy.Reason]string{
 	filter.TooManyNewConnections: "over a limit of new connections: detail says whose; docs/callers.md",
 	filter.ConnectionTooLong:     "it lasted as long as connection_duration lets it: raise that, or have the client reconnect",
 	filter.NotLoopback:           "a PROXY header came from elsewhere than loopback: the listener has to bind to 127.0.0.1 only",
+	filter.Loop:                  "the name resolves to the gateway itself: look at DNS, and at --address-guard and --guard-allow",
+	filter.TooLittleMemory:       "the gateway was near its limit of memory: give the pod more, or fewer connections (--max-connections)",
 	filter.HostError:             "Envoy did not take the upstream: the gateway's log; please report it",
 	filter.Revoked:               "an edit of the policy forbids it, and its rule says on_revoke: close",
 	filter.Panic:                 "a bug of the module: the gateway's log has the stack; please report it",

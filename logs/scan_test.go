@@ -107,7 +107,9 @@ func TestScanCountsWhatIsBeforeAFault(t *testing.T) {
 	var packed bytes.Buffer
 	w := gzip.NewWriter(&packed)
 	for i := range 5000 {
-		io.WriteString(w, refusal(web, fmt.Sprintf("n%d.example.com", i*i), "no_rule"))
+		if _, err := io.WriteString(w, refusal(web, fmt.Sprintf("n%d.example.com", i*i), "no_rule")); err != nil {
+			t.Fatal(err)
+		}
 	}
 	w.Close()
 	cut, err := gzip.NewReader(bytes.NewReader(packed.Bytes()[:packed.Len()-2000]))

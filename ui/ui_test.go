@@ -48,7 +48,7 @@ func serve(t *testing.T) page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go s.Serve(t.Context(), l)
+	go func() { _ = s.Serve(t.Context(), l) }() // until the test ends
 	p.host = l.Addr().String()
 	p.url = "http://" + p.host
 	return p

@@ -32,7 +32,7 @@ func Want(t *testing.T, page string, tables map[string]string) {
 	switch {
 	case want == string(text):
 	case *update:
-		if err := os.WriteFile(page, []byte(want), 0o644); err != nil {
+		if err := os.WriteFile(page, []byte(want), 0o644); err != nil { //nolint:gosec // tests name the page
 			t.Fatal(err)
 		}
 	default:

@@ -171,7 +171,8 @@ func (r *renderer) container() corev1.Container {
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "policy", MountPath: policyDir, ReadOnly: true})
 	}
 	if r.Delivery == ByMount {
-		c.Image = "auto" // Istio's own
+		// Istio's own. Kubernetes takes a name without a tag for one to pull each time, before Istio puts its image there.
+		c.Image, c.ImagePullPolicy = "auto", corev1.PullIfNotPresent
 		c.Env[0].Value = mountedImage + ModuleDir
 		c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "module", MountPath: mountedImage, ReadOnly: true})
 	}

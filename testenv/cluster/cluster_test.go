@@ -151,12 +151,21 @@ func (g *gateway) stop(t *testing.T) {
 	if _, err := tryKubectl("", "delete", "-k", g.dir, "--wait=false", "--ignore-not-found"); err != nil {
 		t.Error(err)
 	}
-	if _, err := tryKubectl("", "delete", "pods", "-n", g.namespace, "--all", "--force", "--ignore-not-found"); err != nil {
+	deleteNamespace(t, g.namespace)
+}
+
+// deleteNamespace deletes one and all that is in it, and waits until it is gone.
+func deleteNamespace(t *testing.T, name string) {
+	t.Helper()
+	if _, err := tryKubectl("", "delete", "namespace", name, "--wait=false", "--ignore-not-found"); err != nil {
+		t.Error(err)
+	}
+	if _, err := tryKubectl("", "delete", "pods", "-n", name, "--all", "--force", "--ignore-not-found"); err != nil {
 		t.Error(err)
 	}
 	if err := poll.For(patience, func() error {
-		if _, err := tryKubectl("", "get", "namespace", g.namespace); err == nil {
-			return fmt.Errorf("namespace %s is still there", g.namespace)
+		if _, err := tryKubectl("", "get", "namespace", name); err == nil {
+			return fmt.Errorf("namespace %s is still there", name)
 		}
 		return nil
 	}); err != nil {
@@ -208,21 +217,7 @@ func startApplication(t *testing.T, namespace string) *application {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
-		if _, err := tryKubectl("", "delete", "namespace", namespace, "--wait=false"); err != nil {
-			t.Error(err)
-		}
-		if _, err := tryKubectl("", "delete", "pods", "-n", namespace, "--all", "--force"); err != nil {
-			t.Error(err)
-		}
-		_ = poll.For(time.Minute, func() error {
-			_, err := tryKubectl("", "get", "namespace", namespace)
-			if err != nil {
-				return nil //nolint:nilerr // it is gone
-			}
-			return errors.New("still there")
-		})
-	})
+	t.Cleanup(func() { deleteNamespace(t, namespace) })
 	kubectl(t, fmt.Sprintf(`
 {apiVersion: v1, kind: Namespace, metadata: {name: %[1]s, labels: {istio-injection: enabled}}}
 ---

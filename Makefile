@@ -78,7 +78,7 @@ check-format:
 
 # What has goroutines, or is called by several threads, runs with the race detector.
 # The parser is called by one: livepolicy's tests have it called by several.
-RACING := envoy|filter|livepolicy
+RACING := envoy|filter|livepolicy|logs|ui
 NOT_RACING := filter/policy/(analysis|document)
 test-unit: ## unit, property and fuzz-seed tests, race tests
 	@all=$$(go list ./... | sort); racing=$$(grep -E '^wildcard-egress/($(RACING))(/|$$)' <<<"$$all" | grep -vE '/($(NOT_RACING))$$'); \

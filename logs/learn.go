@@ -39,7 +39,8 @@ type Learner struct {
 	// domains over them, where a wildcard would open them.
 	denied  map[[2]string]bool
 	closed  map[string]bool
-	tooMany bool // to remember
+	tooMany bool            // to remember
+	plain   map[string]bool // callers that were looked at; bounded
 }
 
 // request is what one caller asked for.
@@ -76,7 +77,7 @@ const (
 
 // NewLearner returns one that has seen nothing.
 func NewLearner(o LearnOptions) *Learner {
-	l := &Learner{options: o, asked: newHeavy[request, asked](maxRequests), skipped: newHeavy[skip, span](maxSkips), denied: map[[2]string]bool{}, closed: map[string]bool{}}
+	l := &Learner{options: o, asked: newHeavy[request, asked](maxRequests), skipped: newHeavy[skip, span](maxSkips), denied: map[[2]string]bool{}, closed: map[string]bool{}, plain: map[string]bool{}}
 	if o.Policy != nil {
 		l.policy = policy.Compile(o.Policy)
 	}
@@ -164,7 +165,7 @@ func (l *Learner) fault(r *request) string {
 		return skipNoName
 	case r.caller == "" && !l.options.UnknownCallers:
 		return skipUnknown
-	case r.caller != "" && document.SPIFFEIDFault(r.caller) != "":
+	case r.caller != "" && !l.isPlain(r.caller):
 		return skipNoCaller
 	}
 	r.name = name
@@ -172,6 +173,19 @@ func (l *Learner) fault(r *request) string {
 		return skipNoDot
 	}
 	return ""
+}
+
+// isPlain says whether a rule can name a caller, and it alone.
+func (l *Learner) isPlain(caller string) bool {
+	plain, known := l.plain[caller]
+	if !known {
+		if len(l.plain) >= maxKnown {
+			clear(l.plain)
+		}
+		plain = document.SPIFFEIDFault(caller) == ""
+		l.plain[caller] = plain
+	}
+	return plain
 }
 
 func (l *Learner) skip(r request, why string, t time.Time) {

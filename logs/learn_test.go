@@ -175,7 +175,7 @@ func randomLog(random *rand.Rand) string {
 // no wildcard that reaches others' names.
 func TestWhatIsLearnedFitsTheLog(t *testing.T) {
 	wildcards, hosts := 0, 0
-	for seed := range uint64(300) {
+	for seed := range uint64(200) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		text := randomLog(random)
 		o := LearnOptions{Least: 1 + random.IntN(3), WildcardAt: []int{0, 2, 5}[random.IntN(3)], Allowed: random.IntN(2) == 0}
@@ -231,7 +231,7 @@ func TestWhatIsLearnedFitsTheLog(t *testing.T) {
 			}
 		}
 	}
-	if wildcards < 100 || hosts < 1000 {
+	if wildcards < 60 || hosts < 800 {
 		t.Errorf("only %d wildcards of %d hosts were learned: the property was not tried", wildcards, hosts)
 	}
 }

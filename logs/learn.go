@@ -204,7 +204,11 @@ func (l *Learner) skip(r request, why string, t time.Time) {
 	}
 }
 
-// withoutAddress is true of names that led nowhere.
+// withoutAddress is true of names that led nowhere, or to the gateway itself.
 func withoutAddress(reason string) bool {
-	return reason == outcome.DNSNoSuchName || reason == outcome.DNSEmpty || reason == outcome.AddressDenied
+	switch reason {
+	case outcome.DNSNoSuchName, outcome.DNSEmpty, outcome.AddressDenied, string(filter.Loop):
+		return true
+	}
+	return false
 }

@@ -59,17 +59,15 @@ func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	if n.LogOpen || n.LogInterval > 0 {
 		end = accesslog.End
 	}
-	all := jsonLog(c.AccessLog, c.logFields(end))
-	all.Filter = writtenLines()
-	listener = []*accesslogv3.AccessLog{all}
+	listener = c.lines(end, writtenLines())
 	if n.RuleMetrics {
 		listener, proxy = append(listener, endMetrics()...), append(proxy, liveMetrics())
 	}
 	if n.LogOpen {
-		proxy = append(proxy, c.eventLog(accesslog.Open, dataaccesslogv3.AccessLogType_TcpUpstreamConnected))
+		proxy = append(proxy, c.lines(accesslog.Open, at(dataaccesslogv3.AccessLogType_TcpUpstreamConnected))...)
 	}
 	if n.LogInterval > 0 {
-		proxy = append(proxy, c.eventLog(accesslog.Interval, dataaccesslogv3.AccessLogType_TcpPeriodic))
+		proxy = append(proxy, c.lines(accesslog.Interval, at(dataaccesslogv3.AccessLogType_TcpPeriodic))...)
 	}
 	return listener, proxy
 }
@@ -102,13 +100,24 @@ func (c Config) logFields(event accesslog.Event) logFields {
 	return fields
 }
 
-// eventLog writes only at the event that Envoy calls kind.
-func (c Config) eventLog(event accesslog.Event, kind dataaccesslogv3.AccessLogType) *accesslogv3.AccessLog {
-	log := jsonLog(c.AccessLog, c.logFields(event))
-	log.Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{
+// lines returns the loggers of one line: to the file, and to the collector.
+func (c Config) lines(event accesslog.Event, filter *accesslogv3.AccessLogFilter) []*accesslogv3.AccessLog {
+	fields := c.logFields(event)
+	logs := []*accesslogv3.AccessLog{jsonLog(c.AccessLog, fields)}
+	if c.network().OTLP != "" {
+		logs = append(logs, otlpLog(fields))
+	}
+	for _, log := range logs {
+		log.Filter = filter
+	}
+	return logs
+}
+
+// at lets pass the event that Envoy calls kind.
+func at(kind dataaccesslogv3.AccessLogType) *accesslogv3.AccessLogFilter {
+	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_LogTypeFilter{
 		LogTypeFilter: &accesslogv3.LogTypeFilter{Types: []dataaccesslogv3.AccessLogType{kind}},
 	}}
-	return log
 }
 
 // jsonLog leaves out what is empty where Envoy can: in JSON since 1.40.

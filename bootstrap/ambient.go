@@ -5,7 +5,6 @@ import (
 	"net/netip"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	corev3 "github.com/envoyproxy/go-control-plane/envoy/config/core/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	proxyprotocolv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/filters/listener/proxy_protocol/v3"
@@ -58,7 +57,7 @@ func AmbientGateway(c Config, policyFile string, a AmbientConfig) (*bootstrapv3.
 	p := parts{
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},
-		clusters:  []*clusterv3.Cluster{c.ForwardProxyCluster(cache)},
+		clusters:  c.gatewayClusters(c.ForwardProxyCluster(cache)),
 	}
 	if !a.Health.IsValid() {
 		return c.bootstrap(p), nil

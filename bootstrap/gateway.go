@@ -4,7 +4,6 @@ import (
 	"slices"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
-	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
 	listenerv3 "github.com/envoyproxy/go-control-plane/envoy/config/listener/v3"
 	dfpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/common/dynamic_forward_proxy/v3"
 	"google.golang.org/protobuf/types/known/durationpb"
@@ -41,7 +40,7 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 	return c.bootstrap(parts{
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},
-		clusters:  []*clusterv3.Cluster{c.ForwardProxyCluster(cache)},
+		clusters:  c.gatewayClusters(c.ForwardProxyCluster(cache)),
 	})
 }
 

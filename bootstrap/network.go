@@ -44,6 +44,9 @@ type Network struct {
 	// each such time; 0: none.
 	LogOpen     bool
 	LogInterval time.Duration
+	// OTLP is the host and port of a collector that gets the lines too, by
+	// OpenTelemetry's protocol (gRPC, in clear); empty: there is none.
+	OTLP string
 	// RuleMetrics has Envoy count and measure connections by rule.
 	RuleMetrics bool
 }
@@ -125,6 +128,11 @@ func (n Network) Validate() error {
 	}
 	if most := cmp.Or(n.BufferBytes, 512<<10); n.EarlyDataBytes < 16<<10 || n.EarlyDataBytes > most {
 		fault("--early-data-bytes %d: want %d to --buffer-bytes (%d)", n.EarlyDataBytes, 16<<10, most)
+	}
+	if n.OTLP != "" {
+		if _, _, err := splitCollector(n.OTLP); err != nil {
+			fault("--access-log-otlp %w", err)
+		}
 	}
 	faults = append(faults, n.Guard.faults(n.DNSFamily)...)
 	return errors.Join(faults...)

@@ -42,13 +42,13 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 	if r.PolicyBy == ByECDS {
 		filter = bootstrap.DiscoveredPolicyFilter()
 	}
-	var patches []*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch
-	for _, p := range []struct {
+	type patch struct {
 		to        networkingv1alpha3.EnvoyFilter_ApplyTo
 		match     *networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectMatch
 		operation networkingv1alpha3.EnvoyFilter_Patch_Operation
 		value     proto.Message
-	}{
+	}
+	all := []patch{
 		{networkingv1alpha3.EnvoyFilter_LISTENER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, r.listenerPatch()},
 		// Before istiod's tls_inspector, where nobody knows yet who it is.
 		{networkingv1alpha3.EnvoyFilter_LISTENER_FILTER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_FIRST,
@@ -63,7 +63,12 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE,
 			r.config.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
 		{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, r.config.ForwardProxyCluster(cache)},
-	} {
+	}
+	if collector := r.config.OTLPCluster(); collector != nil {
+		all = append(all, patch{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, collector})
+	}
+	var patches []*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch
+	for _, p := range all {
 		value, err := patchValue(p.value)
 		if err != nil {
 			return nil, err

@@ -82,6 +82,8 @@ func TestIstioShowsAllMetrics(t *testing.T) {
 	}
 }
 
+const collector = "otel-collector.monitoring.svc.cluster.local:4317"
+
 // variants change the options one by one.
 var variants = map[string]func(*istio.Options){
 	"ecds":           func(o *istio.Options) { o.PolicyBy = istio.ByECDS },
@@ -91,9 +93,11 @@ var variants = map[string]func(*istio.Options){
 	"ambient": func(o *istio.Options) {
 		ambient(o)
 		o.StrictNetwork, o.IPv6, o.VIP = true, true, netip.MustParseAddr("240.250.7.7")
+		o.Network.OTLP = collector
 	},
 	"strict": func(o *istio.Options) {
 		o.StrictNetwork = true
+		o.Network.OTLP = collector
 		o.AllowEgress = []istio.Destination{destination("monitoring:4317"), destination("[fd00::/8]:53/udp"), destination("10.20.0.0/16")}
 		o.GatewayAllowEgress = []istio.Destination{destination("tracing")}
 	},

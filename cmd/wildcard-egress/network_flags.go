@@ -37,6 +37,7 @@ func addNetworkFlags(flags *pflag.FlagSet, n *bootstrap.Network) {
 	flags.Uint32Var(&n.EarlyDataBytes, "early-data-bytes", n.EarlyDataBytes, "read `N` bytes of the client until the site is connected")
 	flags.BoolVar(&n.LogOpen, "log-open", n.LogOpen, "write a log line when a connection to a site is made, too")
 	flags.DurationVar(&n.LogInterval, "log-interval", n.LogInterval, "and one each `DURATION` that it lives; 0: none")
+	flags.StringVar(&n.OTLP, "access-log-otlp", n.OTLP, "send the lines to the collector at `HOST:PORT`, too, by OTLP (gRPC in clear)")
 	flags.BoolVar(&n.RuleMetrics, "rule-metrics", n.RuleMetrics, "count and measure connections by rule")
 }
 

@@ -42,10 +42,16 @@ func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, e
 		return nil, err
 	}
 	p.client = w.client(p.addr, s.handshake)
-	if p.kind == ours && s.handshake == ambient {
+	if p.behindZtunnel(s) {
 		p.client.first = ztunnel.HeaderOf(certs.AppID, netip.MustParseAddrPort("10.0.0.7:40000"), netip.AddrPortFrom(client.VIP, 443)).Bytes()
 	}
 	return p, nil
+}
+
+// behindZtunnel says whether callers come by the PROXY protocol: those of ours do,
+// where the others are in plain TCP.
+func (p *proxy) behindZtunnel(s setup) bool {
+	return s.handshake == ambient && (p.kind == ours || p.kind == unaided || p.kind == uncounted)
 }
 
 func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
@@ -74,7 +80,7 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		if err := p.edit(s.hosts); err != nil {
 			return nil, err
 		}
-		if s.handshake == ambient && p.kind == ours {
+		if p.behindZtunnel(s) {
 			b, err := bootstrap.AmbientGateway(c, filepath.Join(w.dir, file), bootstrap.AmbientConfig{})
 			if err != nil {
 				return nil, err

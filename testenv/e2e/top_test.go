@@ -39,7 +39,7 @@ func TestTopShowsALiveGateway(t *testing.T) {
 				if r.err != nil {
 					return poll.Stop(r.err)
 				}
-				for _, want := range []string{"deny rule=- reason=no_rule", "allow rule="} {
+				for _, want := range []string{"deny rule=- reason=no_rule", "allow rule=wikipedia reason=-"} {
 					if !strings.Contains(string(r.out), want) {
 						return poll.Stop(fmt.Errorf("%s: no %q:\n%s", name, want, r.out))
 					}

@@ -50,6 +50,13 @@ func (c Config) bufferBytes() uint32 {
 // earlyDataLimit is where reading stops until the upstream is connected.
 const earlyDataLimit = 64 << 10
 
+// MemoryBytes is what the gateway needs of memory at its limits: all connections
+// full to their buffers on both sides, and itself.
+func (c Config) MemoryBytes() int64 {
+	const itself = 256 << 20
+	return int64(c.maxConnections())*int64(c.bufferBytes()+upstreamBuffer) + itself
+}
+
 func (c Config) maxConnections() uint32 {
 	if c.MaxConnections == 0 {
 		return DefaultMaxConnections

@@ -129,6 +129,13 @@ func runtimeValues() map[string]string {
 	return values
 }
 
+// memoryLimit is 2 GiB, or more where a policy allows hellos that need larger buffers.
+func (r *renderer) memoryLimit() resource.Quantity {
+	const step = 256 << 20
+	needed := max(r.config.MemoryBytes(), 2<<30)
+	return *resource.NewQuantity((needed+step-1)/step*step, resource.BinarySI)
+}
+
 func (r *renderer) container() corev1.Container {
 	command := CommandFile
 	c := corev1.Container{
@@ -138,7 +145,7 @@ func (r *renderer) container() corev1.Container {
 		Ports: []corev1.ContainerPort{{Name: "tls-egress", ContainerPort: int32(r.Port), Protocol: corev1.ProtocolTCP}},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("500m"), "memory": resource.MustParse("512Mi")},
-			Limits:   corev1.ResourceList{"cpu": resource.MustParse("2"), "memory": resource.MustParse("2Gi")},
+			Limits:   corev1.ResourceList{"cpu": resource.MustParse("2"), "memory": r.memoryLimit()},
 		},
 		SecurityContext: &corev1.SecurityContext{
 			AllowPrivilegeEscalation: new(bool),

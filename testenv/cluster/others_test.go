@@ -92,7 +92,7 @@ spec:
     match: {context: GATEWAY}
     patch: {operation: ADD, value: {name: sni_cluster, type: STATIC, connect_timeout: 1s}}
   - applyTo: NETWORK_FILTER
-    match: {listener: {filterChain: {filter: {name: envoy.filters.network.tcp_proxy}}}}
+    match: {context: GATEWAY, listener: {filterChain: {filter: {name: envoy.filters.network.tcp_proxy}}}}
     patch:
       operation: MERGE
       value:

@@ -58,7 +58,7 @@ type ambientGateway struct {
 // The ambient set as istiod and the kubelet take it.
 func TestAmbientSet(t *testing.T) {
 	kubectl(t, "{apiVersion: v1, kind: Namespace, metadata: {name: shop, labels: {istio.io/dataplane-mode: ambient}}}", "apply", "-f", "-")
-	t.Cleanup(func() { kubectl(t, "", "delete", "namespace", "shop", "--wait=false") })
+	t.Cleanup(func() { deleteNamespace(t, "shop") })
 	g := &ambientGateway{gateway: startGateway(t, goodPolicy, "--data-plane=ambient", "--app-namespace=shop")}
 	t.Run("preflight misses what istio-cni does, and nothing else", func(t *testing.T) {
 		g.wantFailed(t, "pods behind ztunnel")

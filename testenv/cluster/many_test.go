@@ -11,7 +11,7 @@ import (
 // manyHosts is a policy of n hosts, three to a domain, with two ports.
 func manyHosts(n int) string {
 	var text strings.Builder
-	text.WriteString("version: 1\ndefaults: {ports: [443, 8443]}\nrules:\n- name: wikipedia\n  hosts: [en.wikipedia.org]\n- name: many\n  hosts:\n")
+	text.WriteString("version: 1\ndefaults: {ports: [443, 8443]}\nrules:\n- name: many\n  hosts:\n  - en.wikipedia.org\n")
 	for i := range n - 1 {
 		fmt.Fprintf(&text, "  - h%d.example%d.%s\n", i, i/3, []string{"com", "net", "org", "io", "dev"}[i%5])
 	}

@@ -15,7 +15,7 @@ UNLISTED ?= block
 DATA_PLANE ?= sidecar
 IMAGE ?= wildcard-egress:dev
 
-SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -name '.?*' \) -prune -o \
+SOURCES := go.mod go.sum $(shell find . \( -path ./build -o -path ./testenv -o -path ./monitoring -o -name '.?*' \) -prune -o \
 	-name '*_test.go' -prune -o \( -name '*.go' -o -name '*.[ch]' -o -name '*.schema.json' -o -path './ui/static/*' \) -print)
 MODULE := build/libwildcard_egress.so
 FAULTY_MODULE := build/fault/libwildcard_egress.so
@@ -31,7 +31,7 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS)
 # (In the image's build there is no testenv.)
 $(if $(shell [ ! -e testenv/needs ] || ENVOY='$(ENVOY)' ENVOY_VERSION='$(ENVOY_VERSION)' ENVOYS='$(ENVOYS)' testenv/needs $(MAKECMDGOALS) >&2 || echo no),$(error install that first))
 
-.PHONY: help docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers test-ui manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
+.PHONY: help test-monitoring dashboard docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers test-ui manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo; echo "build/ has $$(du -sh build 2>/dev/null | cut -f1 | grep . || echo 0) now, of it each Envoy 107 MB; make clean-all removes all that stays here."
@@ -100,6 +100,12 @@ manifests: $(COMMAND) ## write the manifests in examples/
 	$(COMMAND) istio examples/policy.yaml --to examples/istio
 	$(COMMAND) istio examples/policy.yaml --data-plane ambient --to examples/ambient
 	$(COMMAND) istio examples/team/policy.yaml --options examples/team/options.yaml --to examples/team/egress
+
+test-monitoring: build $(ENVOY_TO_FETCH) ## dashboard and alerts, with a live gateway; wants prometheus and promtool in PATH (Debian: prometheus)
+	ENVOY='$(CHOSEN_ENVOY)' go -C monitoring test -count=1 .
+
+dashboard: ## write the Grafana dashboard in examples/
+	go -C monitoring run . ../examples/monitoring/dashboard.json
 
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or a local base without a registry; FLAVOR=plain: on a plain Envoy
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)' '$(if $(filter plain,$(FLAVOR)),envoyproxy/envoy:v$(ENVOY_VERSION))'

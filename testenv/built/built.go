@@ -61,7 +61,7 @@ func newestSource(root fs.FS) (newest string, changed time.Time, err error) {
 		switch {
 		case err != nil:
 			return err
-		case entry.IsDir() && (path == "build" || path == "testenv" || len(path) > 1 && path[0] == '.'):
+		case entry.IsDir() && (path == "build" || path == "testenv" || path == "monitoring" || len(path) > 1 && path[0] == '.'):
 			return fs.SkipDir
 		case !isSource(path):
 			return nil

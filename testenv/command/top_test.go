@@ -75,7 +75,7 @@ func TestTopOnATerminal(t *testing.T) {
 	defer terminal.Close()
 	var out output
 	read := make(chan struct{})
-	go func() { io.Copy(&out, terminal); close(read) }() // until the process ends: then a read fails
+	go func() { _, _ = io.Copy(&out, terminal); close(read) }() // until the process ends: then a read fails
 	shows := func(what string, line string) {
 		poll.Want(t, func() error {
 			appendLine(t, path, line)

@@ -25,10 +25,10 @@ func TestGoneIsWhatApplyWouldLeave(t *testing.T) {
 		"by ECDS": {with: func(o *istio.Options) { full(o); o.PolicyBy = istio.ByECDS }, all: 1, want: []string{
 			"kubectl delete configmap wildcard-egress-policy -n wildcard-egress",
 		}},
-		"another name": {with: func(o *istio.Options) { full(o); o.Name = "other" }, all: 21, want: []string{
+		"another name": {with: func(o *istio.Options) { full(o); o.Name = "other" }, all: 23, want: []string{
 			"kubectl delete deployment.apps wildcard-egress -n wildcard-egress",
 		}},
-		"another namespace": {with: func(o *istio.Options) { full(o); o.Namespace = "other" }, all: 22, want: []string{
+		"another namespace": {with: func(o *istio.Options) { full(o); o.Namespace = "other" }, all: 24, want: []string{
 			"kubectl delete namespace wildcard-egress",
 		}},
 	} {

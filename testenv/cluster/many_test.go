@@ -13,7 +13,7 @@ func manyHosts(n int) string {
 	var text strings.Builder
 	text.WriteString("version: 1\ndefaults: {ports: [443, 8443]}\nrules:\n- name: many\n  hosts:\n  - en.wikipedia.org\n")
 	for i := range n - 1 {
-		fmt.Fprintf(&text, "  - h%d.example%d.%s\n", i, i/3, []string{"com", "net", "org", "io", "dev"}[i%5])
+		fmt.Fprintf(&text, "  - h%d.example%d.%s\n", i, i/3, []string{"com", "net", "org", "io", "dev"}[i/3%5])
 	}
 	return text.String() + "...\n"
 }

@@ -85,6 +85,9 @@ const (
 	ShadowRuleLabelKey = "wildcard_egress.shadow_rule_label"
 	// RequestedServerNameKey is the outer server name, said of refusals only.
 	RequestedServerNameKey = "wildcard_egress.requested_server_name"
+	// RefusalKey is the policy's refusal if it is not the alert, for the filters
+	// behind; no log has it.
+	RefusalKey = "wildcard_egress.refusal"
 )
 
 // CertificateExpiresKey is what an earlier filter sets to the end of the client
@@ -219,6 +222,9 @@ func (f *filter) allow(r request, d policy.Decision) api.FilterStatus {
 		f.conn.Remember()
 	}
 	f.report(r, d)
+	if f.settings.Refusal != document.RefuseWithAlert {
+		f.say(RefusalKey, f.settings.Refusal.String())
+	}
 	f.conn.Count(counterAllowed)
 	f.enforcer.logAllowed(r, d)
 	return api.NetworkFilterContinue

@@ -6,6 +6,7 @@ import (
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
 	"wildcard-egress/filter"
+	"wildcard-egress/filter/policy/document"
 )
 
 // Connection is what a filter needs of its connection.
@@ -52,16 +53,23 @@ func (f *Filter) Unresolved() {
 	}
 }
 
-// Woken ends the connection: the hello is still unanswered, so a TLS client can
-// be told.
+// Woken ends the connection as the policy has refusals end: the hello is still
+// unanswered, so a TLS client can be told.
 func (f *Filter) Woken() {
 	reason := DNSFailed
 	if r := f.reason.Load(); r != nil {
 		reason = *r
 	}
 	f.Failed(reason)
-	f.conn.Write(alert(reason))
-	f.conn.Close(reason, api.FlushWrite)
+	switch f.conn.Text(filter.RefusalKey) {
+	case document.RefuseWithReset.String():
+		f.conn.Close(reason, api.AbortReset)
+	case document.RefuseWithClose.String():
+		f.conn.Close(reason, api.FlushWrite)
+	default:
+		f.conn.Write(alert(reason))
+		f.conn.Close(reason, api.FlushWrite)
+	}
 }
 
 // Failed says and counts a reason.

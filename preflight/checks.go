@@ -86,6 +86,7 @@ var chainChecks = []check{
 	{name: "address guard", needs: dnsCache, fix: "allowed names could lead into your own network; " + applyAgain, run: checkGuard},
 	{name: "search domains off", needs: dnsCache, fix: "names would be tried under the cluster's domains first; " + applyAgain, run: checkSearchDomains},
 	{name: "failures of allowed connections", needs: portOpen, run: checkFailures},
+	{name: "limits hit", needs: portOpen, run: checkLimits},
 	{name: "certificates", needs: portOpen, fix: "restart the pod or see why istiod does not renew them; check the clocks", run: checkCertificates},
 }
 

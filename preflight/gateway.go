@@ -49,7 +49,7 @@ var (
 	servingParts = []part{
 		{"/server_info", (*Gateway).readServerInfo},
 		{"/listeners?format=json", (*Gateway).readListeners},
-		{"/stats?format=json&filter=" + `^wildcard_egress\.(policy_|failed\.)`, (*Gateway).readStats},
+		{"/stats?format=json&filter=" + `^(wildcard_egress\.(policy_|failed\.|denied\.|log_lines_)|dns_cache\.wildcard_egress\.)`, (*Gateway).readStats},
 	}
 	otherParts = []part{
 		{"/config_dump", (*Gateway).readConfigDump},

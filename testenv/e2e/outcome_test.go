@@ -1,6 +1,8 @@
 package e2e_test
 
 import (
+	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"strings"
@@ -96,4 +98,30 @@ func TestAFullDNSCacheIsTheReason(t *testing.T) {
 		t.Errorf("reason %q, want %s", got, outcome.DNSFull)
 	}
 	env.WantStat(t, "wildcard_egress.failed."+outcome.DNSFull, 1)
+}
+
+// What the policy says of refusals holds where the look-up fails, recalled
+// decisions included.
+func TestAFailedLookUpEndsAsThePolicyRefuses(t *testing.T) {
+	for refusal, want := range map[string]struct {
+		bytes int
+		err   error
+	}{"alert": {bytes: 7}, "close": {}, "reset": {err: syscall.ECONNRESET}} {
+		t.Run(refusal, func(t *testing.T) {
+			t.Parallel()
+			env := testenv.Start(t, testenv.Options{WithoutSidecar: true, Plain: true,
+				Policy: "version: 1\ndefaults: {refusal: " + refusal + "}\nrules: [{name: all, hosts: ['*.wikipedia.org']}]"})
+			env.DNS.Set("gone.wikipedia.org", dns.Answer{Code: miekg.RcodeNameError})
+			for range 2 {
+				conn := dialGateway(t, env)
+				if _, err := conn.Write(hello("gone.wikipedia.org")); err != nil {
+					t.Fatal(err)
+				}
+				if got, err := io.ReadAll(conn); len(got) != want.bytes || !errors.Is(err, want.err) {
+					t.Errorf("%d bytes, %v; want %d, %v", len(got), err, want.bytes, want.err)
+				}
+			}
+			env.WantStat(t, "wildcard_egress.decision_cache_hit", 1)
+		})
+	}
 }

@@ -97,6 +97,7 @@ func (r *renderer) ambientObjects() ([]object, error) {
 	objects = append(objects, policyObjects...)
 	objects = append(objects, config, r.hboneService(), r.ambientDeployment(), r.autoscaler(), r.disruptionBudget(),
 		r.strictMTLS(), r.waypoint(), r.waypointHosts())
+	objects = append(objects, r.podMonitor()...)
 	objects = append(objects, r.ambientNetworkPolicies()...)
 	return slices.DeleteFunc(objects, func(o object) bool { return r.leaves(partOf(o)) }), nil
 }

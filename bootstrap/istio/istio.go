@@ -116,6 +116,7 @@ func (r *renderer) objects() ([]object, error) {
 	objects = append(objects, r.telemetry())
 	objects = append(objects, r.routeObjects()...)
 	objects = append(objects, r.sidecars()...)
+	objects = append(objects, r.podMonitor()...)
 	objects = append(objects, r.networkPolicies()...)
 	return slices.DeleteFunc(objects, func(o object) bool { return r.leaves(partOf(o)) }), nil
 }

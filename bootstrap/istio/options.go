@@ -43,7 +43,9 @@ type Options struct {
 	// NoEnvoyFilter puts the listener into the bootstrap of the gateway, for
 	// clusters that forbid EnvoyFilter.
 	NoEnvoyFilter bool
-	Network       bootstrap.Network
+	// Monitoring has a PodMonitor for the Prometheus operator.
+	Monitoring bool
+	Network    bootstrap.Network
 }
 
 // PolicyBy is how the policy reaches the gateway.

@@ -97,7 +97,7 @@ var variants = map[string]func(*istio.Options){
 	},
 	"strict": func(o *istio.Options) {
 		o.StrictNetwork = true
-		o.Network.OTLP = collector
+		o.Network.OTLP, o.Monitoring = collector, true
 		o.AllowEgress = []istio.Destination{destination("monitoring:4317"), destination("[fd00::/8]:53/udp"), destination("10.20.0.0/16")}
 		o.GatewayAllowEgress = []istio.Destination{destination("tracing")}
 	},

@@ -52,7 +52,22 @@ var kinds = map[string]func() any{
 	"networking.istio.io/v1/Sidecar":           func() any { return &networkingv1alpha3.Sidecar{} },
 	"networking.istio.io/v1alpha3/EnvoyFilter": func() any { return &networkingv1alpha3.EnvoyFilter{} },
 	"security.istio.io/v1/PeerAuthentication":  func() any { return &securityv1beta1.PeerAuthentication{} },
+	"monitoring.coreos.com/v1/PodMonitor":      func() any { return &podMonitor{} },
 	"telemetry.istio.io/v1/Telemetry":          func() any { return &telemetryv1alpha1.Telemetry{} },
+}
+
+// podMonitor has the fields that are used of the Prometheus operator's type.
+type podMonitor struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata"`
+	Spec              struct {
+		Selector            metav1.LabelSelector `json:"selector"`
+		PodMetricsEndpoints []struct {
+			Port     string `json:"port"`
+			Path     string `json:"path"`
+			Interval string `json:"interval"`
+		} `json:"podMetricsEndpoints"`
+	} `json:"spec"`
 }
 
 // written is an object as it was written.

@@ -142,7 +142,10 @@ func (r *renderer) container() corev1.Container {
 		Name:  "istio-proxy", // Istio's name for it
 		Image: r.Image,
 		Env:   []corev1.EnvVar{{Name: "ENVOY_DYNAMIC_MODULES_SEARCH_PATH", Value: ModuleDir}},
-		Ports: []corev1.ContainerPort{{Name: "tls-egress", ContainerPort: int32(r.Port), Protocol: corev1.ProtocolTCP}},
+		Ports: []corev1.ContainerPort{
+			{Name: "tls-egress", ContainerPort: int32(r.Port), Protocol: corev1.ProtocolTCP},
+			{Name: metricsPortName, ContainerPort: metricsPort, Protocol: corev1.ProtocolTCP},
+		},
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{"cpu": resource.MustParse("500m"), "memory": resource.MustParse("512Mi")},
 			Limits:   corev1.ResourceList{"cpu": resource.MustParse("2"), "memory": r.memoryLimit()},

@@ -59,6 +59,7 @@ func (f *istioFlags) add(c *cobra.Command) {
 	flags.StringVar((*string)(&f.PolicyBy), "policy-by", string(f.PolicyBy), "how the policy reaches the gateway, `configmap|ecds`")
 	flags.StringVar(&f.PolicyEditors, "policy-editors", f.PolicyEditors, "`GROUP` that may change the policy")
 	flags.StringVar((*string)(&f.API), "api", string(f.API), "whose Gateway describes the listener, `istio|gateway`")
+	flags.BoolVar(&f.Monitoring, "monitoring", f.Monitoring, "add a PodMonitor, for the Prometheus operator")
 	flags.BoolVar(&f.NoEnvoyFilter, "no-envoyfilter", f.NoEnvoyFilter,
 		"put the listener into the gateway's bootstrap; AuthorizationPolicy and Telemetry do not reach it there")
 	flags.Int32Var(&f.Replicas, "replicas", f.Replicas, "run `N` pods at least")

@@ -51,10 +51,7 @@ func TestRandomNamesOfOneCallerLeaveOthersAlone(t *testing.T) {
 
 // bystander is another caller, who asks for three fresh names a second, and a probe of
 // the gateway's readiness.
-type bystander struct {
-	env   *testenv.Env
-	names int
-}
+type bystander struct{ env *testenv.Env }
 
 // watch fails the test if a name of the bystander's fails. attacker is called 400
 // times a second meanwhile.

@@ -35,11 +35,12 @@ func (l *Learner) rulesOf(caller string, names map[string]*learnedName, taken ma
 }
 
 // portsOf are a rule's ports for a name: none where the policy's default will do.
-// The first is where connections go whose port the mesh does not tell.
+// The first is where connections go whose port the mesh does not tell: 443 where
+// there are such, or where it is among the others.
 func portsOf(n *learnedName) []uint16 {
-	ports := slices.DeleteFunc(slices.Clone(n.ports), func(p uint16) bool { return p == 0 })
-	if i := slices.Index(ports, 443); i >= 0 {
-		ports = slices.Insert(slices.Delete(ports, i, i+1), 0, 443)
+	ports := slices.DeleteFunc(slices.Clone(n.ports), func(p uint16) bool { return p == 0 || p == 443 })
+	if len(ports) < len(n.ports) {
+		ports = slices.Insert(ports, 0, 443)
 	}
 	if slices.Equal(ports, []uint16{443}) {
 		return []uint16{}

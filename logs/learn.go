@@ -80,8 +80,27 @@ func NewLearner(o LearnOptions) *Learner {
 	l := &Learner{options: o, asked: newHeavy[request, asked](maxRequests), skipped: newHeavy[skip, span](maxSkips), denied: map[[2]string]bool{}, closed: map[string]bool{}, plain: map[string]bool{}}
 	if o.Policy != nil {
 		l.policy = policy.Compile(o.Policy)
+		l.closeDenied(o.Policy)
 	}
 	return l
+}
+
+// closeDenied keeps wildcards away from all that deny rules name, asked for or not.
+func (l *Learner) closeDenied(d *document.Document) {
+	for _, r := range d.Rules {
+		if r.Action != policy.Deny {
+			continue
+		}
+		for _, host := range r.Hosts {
+			domain := host.Domain()
+			if host.Kind() != document.Exact {
+				domain = "any." + domain
+			}
+			for _, over := range domainsOver(domain) {
+				l.closed[over] = true
+			}
+		}
+	}
 }
 
 // Why something is not learned.

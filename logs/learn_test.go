@@ -127,19 +127,42 @@ func TestLearnGoesByThePolicyInForce(t *testing.T) {
 	}
 }
 
+// A wildcard is not learned over a name that a deny rule of the policy has, though
+// nobody has asked for it yet.
+func TestLearnKeepsWildcardsOffDenyRules(t *testing.T) {
+	var log strings.Builder
+	for i := range 12 {
+		log.WriteString(refusal(web, fmt.Sprintf("h%d.sub.example.com", i), "no_rule"))
+	}
+	for host, want := range map[string]int{
+		"upload.sub.example.com": 12, "'*.a.sub.example.com'": 12, "'up*.sub.example.com'": 12,
+		"upload.example.com": 1, "'*.example.org'": 1,
+	} {
+		d, err := document.Parse("policy.yaml", fmt.Appendf(nil, "{version: 1, rules: [{name: never, action: deny, hosts: [%s]}]}\n", host))
+		if err != nil {
+			t.Fatal(err)
+		}
+		learned := learn(t, LearnOptions{Least: 1, WildcardAt: 10, Policy: d}, log.String())
+		if got := len(learned.hosts()); got != want {
+			t.Errorf("beside a rule that denies %s: %d hosts, want %d:\n%s", host, got, want, learned.Policy)
+		}
+	}
+}
+
 func TestLearnKeepsPorts(t *testing.T) {
 	ask := func(name, outer string) string {
 		return lineOf("principal", web, "server_name", name, "decision", "deny", "reason", "no_rule", "requested_server_name", outer)
 	}
 	learned := learn(t, LearnOptions{Least: 1}, ask("a.example.com", "outbound_.8443_._.x")+ask("a.example.com", portal)+
-		ask("b.example.com", "x")+ask("c.example.com", "outbound_.8443_._.x")+ask("d.example.com", portal))
+		ask("b.example.com", "x")+ask("c.example.com", "outbound_.8443_._.x")+ask("d.example.com", portal)+
+		ask("e.example.com", "x")+ask("e.example.com", "outbound_.8443_._.x"))
 	got := ""
 	for _, r := range learned.Rules {
 		for _, h := range r.Hosts {
 			got += fmt.Sprintf("%s %v %s\n", r.Name, r.Ports, h.Host)
 		}
 	}
-	want := "learned-shop-web [443 8443] a.example.com\nlearned-shop-web-2 [8443] c.example.com\nlearned-shop-web-3 [] b.example.com\nlearned-shop-web-3 [] d.example.com\n"
+	want := "learned-shop-web [443 8443] a.example.com\nlearned-shop-web [443 8443] e.example.com\nlearned-shop-web-2 [8443] c.example.com\nlearned-shop-web-3 [] b.example.com\nlearned-shop-web-3 [] d.example.com\n"
 	if got != want {
 		t.Errorf("rules:\n%s\nwant:\n%s", got, want)
 	}

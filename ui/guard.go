@@ -28,7 +28,7 @@ func guard(port uint16, next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
-		site := r.Header.Get("Sec-Fetch-Site")
+		origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 		ownLink := site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.URL.Path == "/"
 		switch {
 		case !slices.Contains(hosts, r.Host):
@@ -37,6 +37,8 @@ func guard(port uint16, next http.Handler) http.Handler {
 			http.Error(w, "asked by another site", http.StatusForbidden)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
 			http.Error(w, "read-only", http.StatusMethodNotAllowed)
+		case site == "" && origin != "" && origin != "http://"+r.Host: // a browser without Sec-Fetch-Site
+			http.Error(w, "asked by another site", http.StatusForbidden)
 		default:
 			next.ServeHTTP(w, r)
 		}

@@ -105,6 +105,7 @@ func TestOnlyTheOwnPageIsAnswered(t *testing.T) {
 		"from its own script":      {"GET", "/api/summary", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
 		"from another site":        {"GET", "/api/summary", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
 		"from another port":        {"GET", "/api/events", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		"from another origin":      {"GET", "/api/summary", map[string]string{"Origin": "http://evil.test"}, 403},
 		"by a link of another":     {"GET", "/", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200},
 		"a link to an answer":      {"GET", "/api/policy", map[string]string{"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 403},
 		"a write":                  {"POST", "/api/policy", nil, 405},

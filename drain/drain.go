@@ -28,12 +28,16 @@ const (
 
 // Run makes the Envoy with this admin interface, HOST:PORT or a URL, not ready,
 // then closes its inbound listener, and returns how many connections are left: at
-// once when there are none, and after o.For in any case. Envoy goes on running.
+// once when there are none, and after o.For in any case. Envoy goes on running. If it
+// has no listener on o.Port, that is an error, and nothing has changed.
 func Run(ctx context.Context, admin string, o Options) (left int, err error) {
 	if !strings.Contains(admin, "://") {
 		admin = "http://" + admin
 	}
 	admin = strings.TrimSuffix(admin, "/")
+	if _, err := open(ctx, admin, o.Port); err != nil { // a wrong port changes nothing
+		return 0, err
+	}
 	if _, err := ask(ctx, http.MethodPost, admin+"/healthcheck/fail"); err != nil {
 		return 0, err
 	}

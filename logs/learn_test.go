@@ -92,6 +92,7 @@ func TestLearnIsFenced(t *testing.T) {
 		"many below a public suffix":      {fence, strings.ReplaceAll(below.String(), "example.com", "co.uk"), "12 hosts"},
 		"many below a suffix that is let": {fence, strings.ReplaceAll(below.String(), "example.com", "s3.eu-west-1.amazonaws.com"), "12 hosts"},
 		"many below a front of others":    {fence, strings.ReplaceAll(below.String(), "example.com", "cloudfront.net"), "12 hosts"},
+		"many below names for addresses":  {fence, strings.ReplaceAll(below.String(), "example.com", "nip.io"), "12 hosts"},
 		"many below no registered domain": {fence, strings.ReplaceAll(below.String(), "example.com", "internal"), "12 hosts"},
 	} {
 		t.Run(name, func(t *testing.T) {

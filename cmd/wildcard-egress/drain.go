@@ -28,6 +28,9 @@ asked.`,
 		Example: `  wildcard-egress drain --for 30s && kill $ENVOY`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Grace < 0 || o.For < 0 {
+				return fmt.Errorf("drain: --grace %v, --for %v: want 0 or more", o.Grace, o.For)
+			}
 			left, err := drain.Run(cmd.Context(), admin, o)
 			if err == nil && left > 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s still open\n", count(left, "connection"))

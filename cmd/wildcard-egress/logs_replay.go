@@ -20,7 +20,7 @@ func newLogsReplayCommand() *cobra.Command {
 	var output outputFlag
 	var in logFiles
 	var file policyFile
-	var top int
+	var top uint32
 	c := &cobra.Command{
 		Use:   "replay POLICY FILE...",
 		Short: "Say what a policy would change for the connections of a log, by caller",
@@ -46,7 +46,7 @@ The exit status is 1 if a connection of the log would be lost.`,
 			if fault != nil && tally.Lines == 0 {
 				return fault
 			}
-			answer := replayJSON{Tally: tally, Difference: replay.Difference(top)}
+			answer := replayJSON{Tally: tally, Difference: replay.Difference(int(top))}
 			if answer.Others == nil {
 				answer.Others = []logs.Other{}
 			}
@@ -57,7 +57,7 @@ The exit status is 1 if a connection of the log would be lost.`,
 			return errors.Join(err, fault)
 		},
 	}
-	c.Flags().IntVar(&top, "top", 20, "list this many groups of each table, the largest; 0: all, `N`")
+	c.Flags().Uint32Var(&top, "top", 20, "list this many groups of each table, the largest; 0: all, `N`")
 	file.add(c, "POLICY", "FILE...")
 	in.addCaller(c)
 	in.addNoPorts(c)

@@ -26,7 +26,7 @@ type summaryJSON struct {
 func newLogsSummaryCommand() *cobra.Command {
 	var output outputFlag
 	var in logFiles
-	var top int
+	var top uint32
 	c := &cobra.Command{
 		Use:   "summary FILE...",
 		Short: "Say who was refused what and why, what would be under shadow rules, and what failed",
@@ -48,7 +48,7 @@ too high are printed as a range.`,
 			if fault != nil && tally.Lines == 0 {
 				return fault
 			}
-			answer := summaryJSON{Tally: tally, Callers: append([]string{}, in.callers...), Report: summary.Report(top)}
+			answer := summaryJSON{Tally: tally, Callers: append([]string{}, in.callers...), Report: summary.Report(int(top))}
 			if answer.Others == nil {
 				answer.Others = []logs.Other{}
 			}
@@ -56,7 +56,7 @@ too high are printed as a range.`,
 			return errors.Join(err, fault)
 		},
 	}
-	c.Flags().IntVar(&top, "top", 20, "list this many groups of each table, the largest; 0: all, `N`")
+	c.Flags().Uint32Var(&top, "top", 20, "list this many groups of each table, the largest; 0: all, `N`")
 	in.addCaller(c)
 	output.add(c)
 	return c

@@ -22,7 +22,7 @@ import (
 type topFlags struct {
 	admin    string
 	interval time.Duration
-	times    int
+	times    uint32
 	output   outputFlag
 }
 
@@ -67,7 +67,7 @@ decision, rule and reason that had connections in the interval.`,
 	}
 	c.Flags().StringVar(&f.admin, "admin", defaultAdmin, "Envoy's admin interface, `HOST:PORT` or a URL")
 	c.Flags().DurationVar(&f.interval, "interval", time.Second, "look this often, a `TIME` such as 1s")
-	c.Flags().IntVar(&f.times, "times", 0, "end after `N` looks; 0: when it is interrupted")
+	c.Flags().Uint32Var(&f.times, "times", 0, "end after `N` looks; 0: when it is interrupted")
 	f.output.add(c)
 	return c
 }
@@ -85,7 +85,11 @@ func (f *topFlags) source(ctx context.Context, cmd *cobra.Command, args []string
 			if err != nil {
 				return nil, err
 			}
-			return askCounts(ask)
+			counts, err := askCounts(ask)
+			if errors.Is(err, io.EOF) { // here it is no end of a log
+				err = fmt.Errorf("%v: the connection was closed without an answer; is that Envoy's admin interface?", err)
+			}
+			return counts, err
 		}, nil
 	}
 	var in io.Reader = cmd.InOrStdin()
@@ -173,7 +177,7 @@ func (f *topFlags) run(ctx context.Context, cmd *cobra.Command, look look) error
 			return fault
 		}
 		before, at = now, time.Now()
-		if n == f.times || errors.Is(err, io.EOF) {
+		if n == int(f.times) || errors.Is(err, io.EOF) {
 			return nil
 		}
 	}

@@ -28,6 +28,7 @@ func TestLint(t *testing.T) {
 		"every child is a public suffix":      {rules: []string{"{name: a, hosts: ['*.ck']}"}, want: []string{"public_suffix rules[0].hosts[0]"}},
 		"single label":                        {rules: []string{"{name: a, hosts: [localhost]}"}, want: []string{"single_label rules[0].hosts[0]"}},
 		"name at a CDN":                       {rules: []string{"{name: a, hosts: [x.com, d1.cloudfront.net]}"}, want: []string{"shared_host rules[0].hosts[1]"}},
+		"names for any address":               {rules: []string{"{name: a, hosts: ['*.nip.io']}"}, want: []string{"shared_host rules[0].hosts[0]"}},
 		"ECH public name":                     {rules: []string{"{name: a, hosts: [cloudflare-ech.com]}"}, want: []string{"shared_host rules[0].hosts[0]"}},
 		"wildcard over shared storage":        {rules: []string{"{name: a, hosts: ['*.amazonaws.com']}"}, want: []string{"shared_host rules[0].hosts[0]"}},
 		"glob that matches shared storage":    {rules: []string{"{name: a, hosts: ['s?.amazonaws.com']}"}, want: []string{"shared_host rules[0].hosts[0]"}},

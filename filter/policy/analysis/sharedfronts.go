@@ -13,6 +13,7 @@ const (
 	aboutCDN     = "a shared CDN front: a client that may connect can ask it for other customers' sites (domain fronting)"
 	aboutECH     = "an ECH public name: any site behind it can hide in a connection to it"
 	aboutHosting = "shared hosting or storage: anybody can put a site or data there"
+	aboutTunnel  = "a service of tunnels or of names for any address: anybody can have a server there"
 )
 
 // sharedFronts are domains under which different parties' sites share servers.
@@ -59,8 +60,26 @@ var sharedFronts = map[string]string{
 	"herokuapp.com":          aboutHosting,
 	"vercel.app":             aboutHosting,
 	"netlify.app":            aboutHosting,
-	"ngrok.io":               aboutHosting,
-	"ngrok.app":              aboutHosting,
+	"cloudapp.azure.com":     aboutHosting,
+	"oss-*.aliyuncs.com":     aboutHosting,
+	"cos.*.myqcloud.com":     aboutHosting,
+	"backblazeb2.com":        aboutHosting,
+	"wasabisys.com":          aboutHosting,
+	"glitch.me":              aboutHosting,
+	"surge.sh":               aboutHosting,
+
+	"nip.io":        aboutTunnel,
+	"sslip.io":      aboutTunnel,
+	"traefik.me":    aboutTunnel,
+	"ngrok.io":      aboutTunnel,
+	"ngrok.app":     aboutTunnel,
+	"bore.pub":      aboutTunnel,
+	"devtunnels.ms": aboutTunnel,
+	"loca.lt":       aboutTunnel,
+	"localhost.run": aboutTunnel,
+	"serveo.net":    aboutTunnel,
+	"webhook.site":  aboutTunnel,
+	"zrok.io":       aboutTunnel,
 }
 
 // sharedFront returns the shared front that a host opens, if any: it lies under

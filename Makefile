@@ -31,9 +31,9 @@ export GOFLAGS := $(shell go env GOFLAGS 2>/dev/null) -trimpath -tags=$(TAGS)
 # (In the image's build there is no testenv.)
 $(if $(shell [ ! -e testenv/needs ] || ENVOY='$(ENVOY)' ENVOY_VERSION='$(ENVOY_VERSION)' ENVOYS='$(ENVOYS)' testenv/needs $(MAKECMDGOALS) >&2 || echo no),$(error install that first))
 
-.PHONY: help test-monitoring dashboard docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers test-ui manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
+.PHONY: help test-monitoring dashboard dashboard-picture docker clean-all build envoy run test check check-format check-abi check-envoy test-unit test-e2e test-long test-sanitizers test-ui manifests image test-image test-cluster fuzz bench bench-guard bench-deps clean
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "%-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo; echo "build/ has $$(du -sh build 2>/dev/null | cut -f1 | grep . || echo 0) now, of it each Envoy 107 MB; make clean-all removes all that stays here."
 
 build: $(MODULE) $(COMMAND) ## build the Envoy module and the command line
@@ -106,6 +106,9 @@ test-monitoring: build $(ENVOY_TO_FETCH) ## dashboard and alerts, with a live ga
 
 dashboard: ## write the Grafana dashboard in examples/
 	go -C monitoring run . ../examples/monitoring/dashboard.json
+
+dashboard-picture: build $(ENVOY_TO_FETCH) ## draw the dashboard after two minutes of traffic, docs/dashboard.png; wants prometheus in PATH
+	ENVOY='$(CHOSEN_ENVOY)' go -C monitoring run ./picture ../examples/monitoring/dashboard.json ../docs/dashboard.png
 
 image: build $(ENVOY_TO_FETCH) ## build the container image IMAGE on BASE_IMAGE, or a local base without a registry; FLAVOR=plain: on a plain Envoy
 	@testenv/image/build '$(IMAGE)' '$(CHOSEN_ENVOY)' '$(BASE_IMAGE)' '$(if $(filter plain,$(FLAVOR)),envoyproxy/envoy:v$(ENVOY_VERSION))'

@@ -2,22 +2,18 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
-	"time"
 
 	"sigs.k8s.io/yaml"
 
+	"wildcard-egress/monitoring/scrape"
 	"wildcard-egress/testenv"
 	"wildcard-egress/testenv/poll"
 )
@@ -61,11 +57,11 @@ func TestExpressionsFindTheirSeries(t *testing.T) {
 	p := startPrometheus(t)
 	for _, rule := range alertRules(t) {
 		t.Run(rule.Alert, func(t *testing.T) {
-			if _, err := p.ask(rule.Expr); err != nil {
+			if _, err := ask(p, rule.Expr); err != nil {
 				t.Fatal(err)
 			}
 			for _, selector := range metricName.FindAllString(rule.Expr, -1) {
-				if n, err := p.ask(selector); (n == 0 || err != nil) && !strings.HasPrefix(selector, onlyInIstio) {
+				if n, err := ask(p, selector); (n == 0 || err != nil) && !strings.HasPrefix(selector, onlyInIstio) {
 					t.Errorf("a live gateway has no series %s (%v)", selector, err)
 				}
 			}
@@ -77,7 +73,7 @@ func TestExpressionsFindTheirSeries(t *testing.T) {
 				t.Run(panel.title+": "+q.legend, func(t *testing.T) {
 					expr := strings.NewReplacer("$job", ".+", "$__rate_interval", "5m").Replace(q.expr)
 					poll.Want(t, func() error { // until there were two scrapes of it
-						n, err := p.ask(expr)
+						n, err := ask(p, expr)
 						if err == nil && n == 0 {
 							err = fmt.Errorf("nothing for %s", expr)
 						}
@@ -106,43 +102,31 @@ func alertRules(t *testing.T) []struct{ Alert, Expr string } {
 	return file.Groups[0].Rules
 }
 
-// server is a Prometheus that scrapes a gateway each second.
-type server struct{ url string }
-
-// startPrometheus starts one, from PATH, beside a gateway that works.
-func startPrometheus(t *testing.T) server {
+// startPrometheus starts one beside a gateway that works.
+func startPrometheus(t *testing.T) *scrape.Prometheus {
 	t.Helper()
 	env := testenv.Start(t, testenv.Options{Policy: policy, WithoutSidecar: true})
-	dir := t.TempDir()
 	rules, err := filepath.Abs(alerts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	config := fmt.Sprintf("global: {scrape_interval: 1s, evaluation_interval: 1s}\nrule_files: [%q]\n"+
-		"scrape_configs: [{job_name: gateway, metrics_path: /stats/prometheus, static_configs: [{targets: [%q]}]}]\n", rules, env.Gateway.AdminAddr())
-	file := filepath.Join(dir, "prometheus.yml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	p, err := scrape.Start(t.TempDir(), env.Gateway.AdminAddr(), rules)
+	if err != nil {
 		t.Fatal(err)
 	}
-	addr := freeAddr(t)
-	cmd := exec.Command("prometheus", "--config.file="+file, "--storage.tsdb.path="+filepath.Join(dir, "data"), "--web.listen-address="+addr)
-	var log bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &log, &log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("prometheus (Debian: apt-get install prometheus): %v", err)
-	}
 	t.Cleanup(func() {
-		_ = cmd.Process.Kill() // the data are of no use
-		_ = cmd.Wait()
+		log, err := p.Stop()
+		if err != nil {
+			t.Error(err)
+		}
 		if t.Failed() {
-			t.Log(log.String())
+			t.Log(log)
 		}
 	})
-	p := server{"http://" + addr}
 	// Connections before and between the scrapes.
 	work(t, env)
 	poll.Want(t, func() error {
-		n, err := p.ask(`envoy_wildcard_egress_bytes_sent_count{rule="wikipedia"}`)
+		n, err := ask(p, `envoy_wildcard_egress_bytes_sent_count{rule="wikipedia"}`)
 		if err == nil && n == 0 {
 			err = errors.New("not scraped yet")
 		}
@@ -165,40 +149,14 @@ func work(t *testing.T, env *testenv.Env) {
 	}
 }
 
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	return listener.Addr().String()
-}
-
-var client = &http.Client{Timeout: 10 * time.Second}
-
 // ask returns how many numbers an expression has now.
-func (p server) ask(expr string) (int, error) {
-	response, err := client.Get(p.url + "/api/v1/query?query=" + url.QueryEscape(expr))
-	if err != nil {
-		return 0, err
-	}
-	defer response.Body.Close()
-	var answer struct {
-		Status, Error string
-		Data          struct{ Result []struct{ Value [2]any } }
-	}
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
-		return 0, err
-	}
-	if answer.Status != "success" {
-		return 0, fmt.Errorf("%s: %s", expr, answer.Error)
-	}
+func ask(p *scrape.Prometheus, expr string) (int, error) {
+	found, err := p.Query(expr)
 	n := 0
-	for _, series := range answer.Data.Result {
+	for _, series := range found {
 		if series.Value[1] != "NaN" {
 			n++
 		}
 	}
-	return n, nil
+	return n, err
 }

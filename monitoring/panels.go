@@ -49,7 +49,7 @@ var rows = []row{
 			{`sum by (rule) (rate(envoy_wildcard_egress_bytes_sent_sum{job=~"$job"}[$__rate_interval]))`, "{{rule}}"}}},
 		{title: "Bytes from the clients, by rule", about: "Of connections that ended.", unit: "Bps", queries: []query{
 			{`sum by (rule) (rate(envoy_wildcard_egress_bytes_received_sum{job=~"$job"}[$__rate_interval]))`, "{{rule}}"}}},
-		{title: "Duration, 95th percentile, by rule", unit: "ms", queries: []query{
+		{title: "Duration, 95th percentile, by rule", about: "The order of size: the buckets are powers of ten.", unit: "ms", queries: []query{
 			{`histogram_quantile(0.95, sum by (rule, le) (rate(envoy_wildcard_egress_duration_bucket{job=~"$job"}[$__rate_interval])))`, "{{rule}}"}}},
 		{title: "Wait for the decision", about: "From the end of the outer handshake: the client's hello, and ours.", unit: "ms", queries: []query{
 			{`histogram_quantile(0.5, sum by (le) (rate(envoy_wildcard_egress_hello_wait_bucket{job=~"$job"}[$__rate_interval])))`, "median"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"wildcard-egress/accesslog"
@@ -33,6 +34,9 @@ func OpenTail(ctx context.Context, path string, last int64) (*Tail, error) {
 		return nil, err
 	}
 	info, err := file.Stat()
+	if err == nil && info.IsDir() {
+		err = &os.PathError{Op: "read", Path: path, Err: syscall.EISDIR}
+	}
 	if err == nil && info.Mode().IsRegular() {
 		_, err = file.Seek(max(0, info.Size()-last), io.SeekStart)
 	}

@@ -111,3 +111,9 @@ func TestTailBeginsWithTheLastBytes(t *testing.T) {
 	names = followed(t, path, 1<<20)
 	wantNames(t, names, "a.example.com", "a.example.com", "a.example.com")
 }
+
+func TestTailOfADirectoryIsRefused(t *testing.T) {
+	if _, err := OpenTail(t.Context(), t.TempDir(), 0); err == nil {
+		t.Error("a directory is followed, and nothing will ever come")
+	}
+}

@@ -87,7 +87,7 @@ func (f *topFlags) source(ctx context.Context, cmd *cobra.Command, args []string
 			}
 			counts, err := askCounts(ask)
 			if errors.Is(err, io.EOF) { // here it is no end of a log
-				err = fmt.Errorf("%w: the connection was closed without an answer; is that Envoy's admin interface?", err)
+				err = errors.New(err.Error() + ": the connection was closed without an answer; is that Envoy's admin interface?")
 			}
 			return counts, err
 		}, nil

@@ -67,7 +67,7 @@ const (
 )
 
 const (
-	applyAgain = "apply the rendered manifests again, and look into istiod's log for a refused EnvoyFilter"
+	applyAgain = "apply the rendered manifests again, and look into istiod's log for a refused EnvoyFilter; without a mesh, render the bootstrap again"
 )
 
 var chainChecks = []check{
@@ -75,11 +75,11 @@ var chainChecks = []check{
 		run: func(g *Gateway) (string, error) { return "answers", g.err }},
 	{name: "envoy version", needs: adminAnswers, fix: "use Istio 1.31 or newer, or Envoy 1.39 or newer", run: checkVersion},
 	{name: serverLive, needs: adminAnswers, fix: "wait; if it lasts, a certificate, the policy by ECDS or a listener is missing: see Envoy's log", run: checkReady},
-	{name: portOpen, needs: adminAnswers, fix: "Envoy has refused the listener or never got it: is the module in its search path? see its log for wildcard_egress",
+	{name: portOpen, needs: adminAnswers, fix: "Envoy has refused the listener or never got it: is the module in its search path? see its log for wildcard_egress; if it listens elsewhere, --port",
 		run: checkPort},
 	{name: "newest listener accepted", needs: portOpen, fix: "the gateway goes on with an older one: mend what the detail says", run: checkAccepted},
 	{name: filterChain, needs: portOpen, fix: applyAgain, run: checkChain},
-	{name: "outer mTLS", needs: portOpen, fix: "the Gateway's tls.mode must be ISTIO_MUTUAL", run: checkMutualTLS},
+	{name: "outer mTLS", needs: portOpen, fix: "the Gateway's tls.mode must be ISTIO_MUTUAL; without a mesh, render the bootstrap with --cert, --key and --ca", run: checkMutualTLS},
 	{name: "resumed sessions", needs: filterChain, fix: "callers would be let in after their certificate has expired; " + applyAgain, run: checkExpiry},
 	{name: "outer server name", needs: portOpen, fix: "without tls_inspector the port that was asked for is lost; " + applyAgain, run: checkInspector},
 	{name: dnsCache, needs: filterChain, fix: applyAgain, run: checkCache},
@@ -87,7 +87,7 @@ var chainChecks = []check{
 	{name: "search domains off", needs: dnsCache, fix: "names would be tried under the cluster's domains first; " + applyAgain, run: checkSearchDomains},
 	{name: "failures of allowed connections", needs: portOpen, run: checkFailures},
 	{name: "limits hit", needs: portOpen, run: checkLimits},
-	{name: "certificates", needs: portOpen, fix: "restart the pod or see why istiod does not renew them; check the clocks", run: checkCertificates},
+	{name: "certificates", needs: portOpen, fix: "restart the pod or see why istiod does not renew them; check the clocks; without a mesh, renew --cert", run: checkCertificates},
 }
 
 func checkVersion(g *Gateway) (string, error) {

@@ -27,7 +27,7 @@ func (r *run) edits(ctx context.Context, s setup) error {
 
 func (r *run) editRound(ctx context.Context, s setup) error {
 	kinds := slices.DeleteFunc(slices.Clone(r.plan.proxies), func(kind string) bool {
-		return slices.Contains([]string{floor, limit, unaided, uncounted, terse}, kind) // no hosts, or edited as another is
+		return slices.Contains([]string{floor, limit, unaided, uncounted, unlimited, terse}, kind) // no hosts, or edited as another is
 	})
 	return r.withProxies(ctx, kinds, s, func(proxies []*proxy) error {
 		if err := warmAll(ctx, proxies); err != nil {

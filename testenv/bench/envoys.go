@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"time"
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
@@ -51,7 +52,12 @@ func (w *world) startEnvoy(ctx context.Context, kind string, s setup) (*proxy, e
 // behindZtunnel says whether callers come by the PROXY protocol: those of ours do,
 // where the others are in plain TCP.
 func (p *proxy) behindZtunnel(s setup) bool {
-	return s.handshake == ambient && (p.kind == ours || p.kind == unaided || p.kind == uncounted)
+	return s.handshake == ambient && p.isOurs()
+}
+
+// isOurs says whether the proxy is this project's gateway, whatever is left out.
+func (p *proxy) isOurs() bool {
+	return slices.Contains([]string{ours, unaided, uncounted, unlimited}, p.kind)
 }
 
 func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
@@ -64,19 +70,19 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 		AccessLog:             filepath.Join(w.dir, p.file+".access.json"),
 	}
 	network := bootstrap.DefaultNetwork()
-	network.RuleMetrics = p.kind == ours || p.kind == unaided // there is no rule elsewhere
+	network.RuleMetrics = p.isOurs() && p.kind != uncounted // there is no rule elsewhere
 	c.Network = &network
 	if s.handshake.tls() {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}
 	}
 	switch p.kind {
-	case ours, unaided, uncounted:
+	case ours, unaided, uncounted, unlimited:
 		if p.kind == unaided {
 			c.DecisionCache = new(uint32)
 		}
 		// Not beside the access logs: the module watches the policy's folder.
 		file := filepath.Join(p.file+".policy", "policy.yaml")
-		p.edit = func(hosts []string) error { return w.write(file, policyOf(hosts)) }
+		p.edit = func(hosts []string) error { return w.write(file, policyOf(hosts, p.kind != unlimited)) }
 		if err := p.edit(s.hosts); err != nil {
 			return nil, err
 		}
@@ -102,7 +108,7 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 func (w *world) legacyConfig(p *proxy, s setup, c bootstrap.Config) ([]byte, error) {
 	file := p.file + ".listeners.pb"
 	split := func(hosts []string) (*bootstrapv3.Bootstrap, []byte, error) {
-		d, err := document.Parse(file, policyOf(hosts))
+		d, err := document.Parse(file, policyOf(hosts, false))
 		if err != nil {
 			return nil, nil, err
 		}

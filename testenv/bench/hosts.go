@@ -31,12 +31,16 @@ func manyHosts(n int) []string {
 const rulesOf = 100
 
 // policyOf returns a policy that allows hosts. The deadline is long, so that
-// connections can be seen waiting for their hello, and the limits are there, but
-// out of reach: all load comes of one caller.
-func policyOf(hosts []string) []byte {
+// connections can be seen waiting for their hello. The limits of a caller are
+// there, but out of reach, since all load comes of one; or limited is false.
+func policyOf(hosts []string, limited bool) []byte {
+	most := "unlimited"
+	if limited {
+		most = "1000000"
+	}
 	var b strings.Builder
-	b.WriteString("version: 1\ndefaults: {client_hello_timeout: 5m, limits: {per_caller: {connections: 1000000, " +
-		"new_connections_per_second: 1000000, names: 1000000, new_names_per_second: 1000000}}}\nrules:\n")
+	fmt.Fprintf(&b, "version: 1\ndefaults: {client_hello_timeout: 5m, limits: {per_caller: {connections: %[1]s, "+
+		"new_connections_per_second: %[1]s, names: %[1]s, new_names_per_second: %[1]s}}}\nrules:\n", most)
 	for i, some := range slices.Collect(slices.Chunk(hosts, rulesOf)) {
 		fmt.Fprintf(&b, "  - name: rule-%d\n    hosts: [\"%s\"]\n", i, strings.Join(some, `", "`))
 	}

@@ -22,7 +22,7 @@ func TestManyHosts(t *testing.T) {
 
 func TestPolicyOfAllowsItsHosts(t *testing.T) {
 	hosts := manyHosts(350)
-	d, err := document.Parse("policy.yaml", policyOf(hosts))
+	d, err := document.Parse("policy.yaml", policyOf(hosts, true))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ var (
 	}
 	fullPlan = plan{
 		name:    "full",
-		proxies: []string{floor, limit, ours, unaided, uncounted, legacy, terse, haproxy, nginx}, generations: 6, rounds: 20, connections: 80, clients: 4, workers: []int{1, 2},
+		proxies: []string{floor, limit, ours, unaided, uncounted, unlimited, legacy, terse, haproxy, nginx}, generations: 6, rounds: 20, connections: 80, clients: 4, workers: []int{1, 2},
 		rate: 200, latencyRounds: 4, latencyTime: 1500 * time.Millisecond, bulkRounds: 25, bulkBytes: 64 << 20,
 		idleConnections: 2000, idleRounds: 3, freshRounds: 20, freshNames: 250, editRounds: 3,
 		sizes: []int{10, 1000, 10_000, 100_000}, growthStarts: 3,

@@ -14,6 +14,7 @@ const (
 	ours      = "ours"
 	unaided   = "unaided"   // ours without its decision cache
 	uncounted = "uncounted" // ours without the metrics by rule
+	unlimited = "unlimited" // ours with a policy whose limits are off
 	legacy    = "legacy"
 	terse     = "terse"   // legacy, with the inner access log line alone
 	article   = "article" // legacy, with the small DNS cache that the article leaves it

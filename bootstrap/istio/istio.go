@@ -70,7 +70,7 @@ func Render(p Policy, o Options) (Manifests, error) {
 	return Manifests{Files: files, Notes: slices.Concat(r.traffic.notes, r.openNotes(), sizes)}, err
 }
 
-// openNotes tell what the options leave open.
+// openNotes tell what the options leave open, and what they leave closed.
 func (r *renderer) openNotes() (notes []string) {
 	for _, part := range r.Without {
 		notes = append(notes, fmt.Sprintf("without %s: %s", part, leavable[part]))
@@ -79,6 +79,10 @@ func (r *renderer) openNotes() (notes []string) {
 		if d.open() && !r.leaves("networkpolicy") {
 			notes = append(notes, fmt.Sprintf("--allow-egress %s is a way round the gateway", d))
 		}
+	}
+	if r.Network.OTLP != "" && len(r.GatewayAllowEgress) == 0 && !r.leaves("networkpolicy") {
+		notes = append(notes, fmt.Sprintf("--access-log-otlp %s: the gateway's NetworkPolicy does not let it reach the collector; "+
+			"open the way with --gateway-allow-egress", r.Network.OTLP))
 	}
 	return notes
 }

@@ -160,6 +160,8 @@ func TestNotesTellWhatIsOpenAndWhatIsLarge(t *testing.T) {
 		"a way round": {policy: richPolicy, with: func(o *istio.Options) {
 			o.AllowEgress = []istio.Destination{{Prefix: netip.MustParsePrefix("0.0.0.0/0")}}
 		}, want: "--allow-egress 0.0.0.0/0 is a way round the gateway"},
+		"a collector out of reach": {policy: richPolicy, with: func(o *istio.Options) { o.Network.OTLP = "otel.observability:4317" },
+			want: "--access-log-otlp otel.observability:4317: the gateway's NetworkPolicy does not let it reach the collector"},
 		"a port of HTTP services": {policy: `{version: 1, rules: [{name: a, hosts: [a.example.com], ports: [80]}]}`,
 			want: "port 80: services of the mesh use it for HTTP"},
 		"many filter chains": {policy: manyHosts(600), want: "600 hosts and 2 ports are 1200 filter chains in every sidecar"},

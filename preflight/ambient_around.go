@@ -38,18 +38,7 @@ func checkAmbientNamespaces(c *AmbientCluster) (string, error) {
 func checkAmbientNetwork(c *AmbientCluster) (string, error) {
 	dns := place{"DNS (kube-system, k8s-app=kube-dns, UDP 53)", "kube-system", map[string]string{"k8s-app": "kube-dns"}, corev1.ProtocolUDP, 53}
 	gateway := place{fmt.Sprintf("the gateway (port %d)", hbonePort), c.namespace, c.selector, corev1.ProtocolTCP, hbonePort}
-	var found []string
-	look := func(namespace string, pods map[string]string, places ...place) {
-		for _, p := range places {
-			if c.cut(namespace, pods, p) {
-				found = append(found, fmt.Sprintf("pods of %s do not get to %s", namespace, p.name))
-			}
-		}
-	}
-	for _, n := range c.applications() {
-		look(n, nil, dns, gateway)
-	}
-	look(c.namespace, c.selector, dns)
+	found := c.cutOff(c.applications(), dns, gateway)
 	return "DNS and the gateway can be reached", some(found)
 }
 

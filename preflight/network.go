@@ -25,19 +25,25 @@ func checkNetworkPolicies(c *Cluster) (string, error) {
 	dns := place{"DNS (kube-system, k8s-app=kube-dns, UDP 53)", "kube-system", map[string]string{"k8s-app": "kube-dns"}, corev1.ProtocolUDP, 53}
 	istiod := place{"istiod (port 15012)", c.mesh, map[string]string{"app": "istiod"}, corev1.ProtocolTCP, 15012}
 	gateway := place{fmt.Sprintf("the gateway (port %d)", c.port), c.namespace, c.selector, corev1.ProtocolTCP, int32(c.port)}
-	var found []string
-	look := func(namespace string, pods map[string]string, places ...place) {
+	found := c.cutOff(c.applications(), dns, istiod, gateway)
+	return "DNS, istiod and the gateway can be reached", some(found)
+}
+
+// cutOff says from where a place can not be reached: from pods of the applications'
+// namespaces, or, but for the last place, which is the gateway itself, from the gateway's own.
+func (c *Cluster) cutOff(applications []string, places ...place) (found []string) {
+	look := func(namespace string, pods map[string]string, places []place) {
 		for _, p := range places {
 			if c.cut(namespace, pods, p) {
 				found = append(found, fmt.Sprintf("pods of %s do not get to %s", namespace, p.name))
 			}
 		}
 	}
-	for _, n := range c.applications() {
-		look(n, nil, dns, istiod, gateway)
+	for _, n := range applications {
+		look(n, nil, places)
 	}
-	look(c.namespace, c.selector, dns, istiod)
-	return "DNS, istiod and the gateway can be reached", some(found)
+	look(c.namespace, c.selector, places[:len(places)-1])
+	return found
 }
 
 // cut says whether the policies that hold for pods with these labels leave a

@@ -8,7 +8,6 @@ import (
 	"cmp"
 	"errors"
 	"strconv"
-	"time"
 
 	"github.com/envoyproxy/envoy/contrib/golang/common/go/api"
 
@@ -16,84 +15,7 @@ import (
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/filter/policy/servername"
-	"wildcard-egress/metrics"
 )
-
-// Connection is what a filter needs of the connection that it guards.
-type Connection interface {
-	// WaitFor asks for the next OnData only when n more bytes have come.
-	WaitFor(n int)
-	// Connected says whether the outer TLS handshake is done; true without TLS.
-	Connected() bool
-	// RemoteAddress is the client's IP address; empty when there is none.
-	RemoteAddress() string
-	// PeerURISANs are the URI SANs of the verified client certificate.
-	PeerURISANs() []string
-	// Expired says whether CertificateExpiresKey is set to what is no time to come.
-	Expired() bool
-	// RequestedServerName is the server name of the outer TLS handshake.
-	RequestedServerName() string
-	// ProxyIdentity is the caller that the PROXY header names; empty: none.
-	ProxyIdentity() string
-	// DestinationPort is the port that the PROXY header names, without one the
-	// listener's own; 0: none.
-	DestinationPort() uint16
-	// FromThisProcess says whether the gateway itself dialled the connection. It
-	// takes its time.
-	FromThisProcess() bool
-	// OverLoopback says whether the TCP connection came from a loopback address.
-	OverLoopback() bool
-	// SetFilterState sets what later filters read; false: Envoy refused it.
-	SetFilterState(key, value string) bool
-	// SetText sets a filter state of plain text, which the access log reads.
-	SetText(key, value string)
-	// Remember lets connections with the same server name as sent, caller and
-	// outer server name go the same way until the policy changes, while those for
-	// whom Enter counted have room.
-	Remember()
-	// Enter counts the connection for all parties until it ends, or for none: party
-	// is then the index of one that has no room. The next call takes it back.
-	Enter([]Allowance) (room Room, party int)
-	// LastAtMost has Enforcer.Expire end the connection then; 0: never.
-	LastAtMost(time.Duration)
-	// Track lets a later policy end this connection; false: it cannot be.
-	Track(label string) bool
-	// Count raises a counter of Counters.
-	Count(counter int)
-	// Write sends bytes to the client.
-	Write(b []byte)
-	// Close ends the connection; details is a fixed word for the access log.
-	Close(details string, how api.ConnectionCloseType)
-}
-
-// What a filter says of its connection, as filter states of plain text: the
-// access log reads them, at less than half the cost of dynamic metadata. Those
-// that would be empty are not set.
-const (
-	ServerNameKey     = "wildcard_egress.server_name"
-	DecisionKey       = "wildcard_egress.decision"
-	RuleKey           = "wildcard_egress.rule"
-	ReasonKey         = "wildcard_egress.reason"
-	DetailKey         = "wildcard_egress.detail"
-	PrincipalKey      = "wildcard_egress.principal"
-	ShadowRuleKey     = "wildcard_egress.shadow_rule"
-	ShadowDecisionKey = "wildcard_egress.shadow_decision"
-	ShadowReasonKey   = "wildcard_egress.shadow_reason"
-	// RuleLabelKey and ShadowRuleLabelKey are what metrics call the rule, where
-	// that is not its name: see RuleLabels.
-	RuleLabelKey       = "wildcard_egress.rule_label"
-	ShadowRuleLabelKey = "wildcard_egress.shadow_rule_label"
-	// RequestedServerNameKey is the outer server name, said of refusals only.
-	RequestedServerNameKey = "wildcard_egress.requested_server_name"
-	// RefusalKey is the policy's refusal if it is not the alert, for the filters
-	// behind; no log has it.
-	RefusalKey = "wildcard_egress.refusal"
-)
-
-// CertificateExpiresKey is what an earlier filter sets to the end of the client
-// certificate's validity, in seconds since 1970 (bootstrap.ExpiryFilter). Envoy
-// checks it in full handshakes only: a TLS session would outlive it.
-const CertificateExpiresKey = "wildcard_egress.certificate_expires"
 
 // What sni_dynamic_forward_proxy and the dynamic forward proxy cluster read.
 // Without the first they would take the outer server name, without the second
@@ -249,35 +171,6 @@ func (f *filter) refuse(r request, d policy.Decision, cause error) api.FilterSta
 	f.enforcer.logRefused(r, d, f.begun)
 	f.close(d.Reason)
 	return api.NetworkFilterStopIteration
-}
-
-// report says the decision in the filter state.
-func (f *filter) report(r request, d policy.Decision) {
-	f.say(ServerNameKey, r.shown)
-	f.say(DecisionKey, d.Action.String())
-	f.sayRule(RuleKey, RuleLabelKey, d.Rule)
-	f.say(ReasonKey, string(d.Reason))
-	f.say(DetailKey, r.detail)
-	f.say(PrincipalKey, r.Principal)
-	if !d.Shadow.Reported {
-		return
-	}
-	f.sayRule(ShadowRuleKey, ShadowRuleLabelKey, d.Shadow.Rule)
-	f.say(ShadowDecisionKey, d.Shadow.Action.String())
-	f.say(ShadowReasonKey, string(f.shadowReason))
-}
-
-func (f *filter) sayRule(key, labelKey, rule string) {
-	f.say(key, rule)
-	if rule != "" && !f.enforcer.Rules.has(rule) {
-		f.say(labelKey, metrics.Other)
-	}
-}
-
-func (f *filter) say(key, value string) {
-	if value != "" {
-		f.conn.SetText(key, value)
-	}
 }
 
 // detailOf is the fixed word that says what exactly is wrong with a hello.

@@ -31,13 +31,7 @@ func init() {
 	if dir == "" {
 		return
 	}
-	certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "gateway.pem"), filepath.Join(dir, "gateway-key.pem"))
-	ca, caErr := os.ReadFile(filepath.Join(dir, "ca.pem"))
-	callers := x509.NewCertPool()
-	callers.AppendCertsFromPEM(ca)
-	if err = errors.Join(err, caErr); err == nil {
-		_, err = ztunnel.Start(ztunnel.Options{Listen: ":15008", Certificate: &certificate, Callers: callers, Gateway: "127.0.0.1:15088"})
-	}
+	err := ztunnel.StartInPod(filepath.Join(dir, "gateway.pem"), filepath.Join(dir, "gateway-key.pem"), filepath.Join(dir, "ca.pem"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -2,8 +2,6 @@ package image_test
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
@@ -41,13 +39,7 @@ func plainImage() string { return cmp.Or(os.Getenv("PLAIN_IMAGE"), "wildcard-egr
 
 // standInForZtunnel serves HBONE in the gateway's network until it is killed.
 func standInForZtunnel() int {
-	certificate, err := tls.LoadX509KeyPair("/etc/ztunnel/cert.pem", "/etc/ztunnel/cert-key.pem")
-	ca, caErr := os.ReadFile("/etc/ztunnel/ca.pem")
-	callers := x509.NewCertPool()
-	callers.AppendCertsFromPEM(ca)
-	if err = errors.Join(err, caErr); err == nil {
-		_, err = ztunnel.Start(ztunnel.Options{Listen: ":15008", Certificate: &certificate, Callers: callers, Gateway: "127.0.0.1:15088"})
-	}
+	err := ztunnel.StartInPod("/etc/ztunnel/cert.pem", "/etc/ztunnel/cert-key.pem", "/etc/ztunnel/ca.pem")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1

@@ -11,7 +11,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"wildcard-egress/bootstrap/istio"
-	"wildcard-egress/filter/policy/document"
 )
 
 // aroundAmbient is what an ambient cluster has beside the rendered set, and what
@@ -38,22 +37,12 @@ const (
 // ambientCluster is one with the rendered set and further objects, as kubectl gets it.
 func ambientCluster(t *testing.T, edit func(string) string, further string, with func(*istio.Options)) *AmbientCluster {
 	t.Helper()
-	text := []byte("version: 1\nrules: [{name: a, hosts: [\"*.example.com\", api.example.org]}]\n")
-	d, err := document.Parse("policy.yaml", text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	o := istio.DefaultOptions()
 	o.AppNamespaces, o.DataPlane = []string{"shop"}, istio.AmbientPlane
 	if with != nil {
 		with(&o)
 	}
-	m, err := istio.Render(istio.Policy{Document: d, Text: text}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := strings.Join([]string{string(m.Stream()), aroundAmbient, further}, "\n---\n")
-	all = strings.Replace(all, "    pod-security", "    kubernetes.io/metadata.name: wildcard-egress\n    pod-security", 1)
+	all := rendered(t, o, aroundAmbient, further)
 	for kind, status := range map[string]string{"kind: Gateway\n": waypointStatus, "kind: ServiceEntry\n": entryStatus} {
 		all = strings.Replace(all, kind, kind+status+"\n", 1)
 	}

@@ -22,26 +22,32 @@ const around = `
 {apiVersion: v1, kind: Namespace, metadata: {name: istio-system, labels: {kubernetes.io/metadata.name: istio-system}}}
 `
 
-// cluster is one with the rendered set and further objects, as kubectl gets it.
-func cluster(t *testing.T, edit func(string) string, further string, with func(*istio.Options)) *Cluster {
+// rendered is the set of a policy with such options, and what is around it.
+func rendered(t *testing.T, o istio.Options, around ...string) string {
 	t.Helper()
 	text := []byte("version: 1\nrules: [{name: a, hosts: [\"*.example.com\", api.example.org]}]\n")
 	d, err := document.Parse("policy.yaml", text)
 	if err != nil {
 		t.Fatal(err)
 	}
+	m, err := istio.Render(istio.Policy{Document: d, Text: text}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(append([]string{string(m.Stream())}, around...), "\n---\n")
+	// Kubernetes sets this label.
+	return strings.Replace(all, "    pod-security", "    kubernetes.io/metadata.name: wildcard-egress\n    pod-security", 1)
+}
+
+// cluster is one with the rendered set and further objects, as kubectl gets it.
+func cluster(t *testing.T, edit func(string) string, further string, with func(*istio.Options)) *Cluster {
+	t.Helper()
 	o := istio.DefaultOptions()
 	o.AppNamespaces = []string{"shop"}
 	if with != nil {
 		with(&o)
 	}
-	m, err := istio.Render(istio.Policy{Document: d, Text: text}, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all := strings.Join([]string{string(m.Stream()), around, further}, "\n---\n")
-	// Kubernetes sets this label.
-	all = strings.Replace(all, "    pod-security", "    kubernetes.io/metadata.name: wildcard-egress\n    pod-security", 1)
+	all := rendered(t, o, around, further)
 	if edit != nil {
 		all = edit(all)
 	}

@@ -20,10 +20,11 @@ type Field struct {
 	Operator string
 }
 
-// The dynamic metadata by which a connection has no line: LeftOutKey is 1.
+// The dynamic metadata that the module sets to 1, for the filters of access logs.
 const (
-	LeftOutNamespace = "wildcard_egress"
-	LeftOutKey       = "line_left_out"
+	MarkNamespace   = "wildcard_egress"
+	LeftOutMark     = "line_left_out" // the connection is to have no line
+	SiteReachedMark = "site_reached"  // at its end, if it had an address of a site
 )
 
 // Fields are the keys of the line. Envoy sorts them, and escapes what came from
@@ -48,7 +49,7 @@ var fields = []Field{
 	{"shadow_rule", "string", "a shadow rule would decide otherwise", "its name", said(filter.ShadowRuleKey)},
 	{"shadow_decision", "string", "a shadow rule would decide otherwise", "its decision", said(filter.ShadowDecisionKey)},
 	{"shadow_reason", "string", "a limit in shadow mode is over", "what it would be refused for", said(filter.ShadowReasonKey)},
-	{"lines_left_out", "number", "refusals before it have no line", "how many: only so many a second have one", "%DYNAMIC_METADATA(" + LeftOutNamespace + ":lines_left_out)%"},
+	{"lines_left_out", "number", "refusals before it have no line", "how many: only so many a second have one", "%DYNAMIC_METADATA(" + MarkNamespace + ":lines_left_out)%"},
 	{"requested_server_name", "string", "it was refused", "the outer server name, which has the port that was asked for", said(filter.RequestedServerNameKey)},
 	{"downstream_transport_failure_reason", "string", "the outer TLS failed", "Envoy's text", "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%"},
 	{"upstream_remote_address", "string", "the upstream was reached", "the address and port that was reached", "%UPSTREAM_REMOTE_ADDRESS%"},

@@ -75,16 +75,20 @@ func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 // writtenLines leaves out what the module has marked: refusals above the policy's
 // logged_refusals_per_second.
 func writtenLines() *accesslogv3.AccessLogFilter {
+	return marked(accesslog.LeftOutMark, 0)
+}
+
+// marked lets pass what the module has marked so; nothing from it is 0.
+func marked(mark string, value float64) *accesslogv3.AccessLogFilter {
 	return &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_MetadataFilter{
 		MetadataFilter: &accesslogv3.MetadataFilter{
 			Matcher: &matcherv3.MetadataMatcher{
-				Filter: accesslog.LeftOutNamespace,
-				Path: []*matcherv3.MetadataMatcher_PathSegment{{
-					Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: accesslog.LeftOutKey}}},
+				Filter: accesslog.MarkNamespace,
+				Path:   []*matcherv3.MetadataMatcher_PathSegment{{Segment: &matcherv3.MetadataMatcher_PathSegment_Key{Key: mark}}},
 				Value: &matcherv3.ValueMatcher{MatchPattern: &matcherv3.ValueMatcher_DoubleMatch{
-					DoubleMatch: &matcherv3.DoubleMatcher{MatchPattern: &matcherv3.DoubleMatcher_Exact{Exact: 0}}}},
+					DoubleMatch: &matcherv3.DoubleMatcher{MatchPattern: &matcherv3.DoubleMatcher_Exact{Exact: value}}}},
 			},
-			MatchIfKeyNotFound: wrapperspb.Bool(true),
+			MatchIfKeyNotFound: wrapperspb.Bool(value == 0),
 		},
 	}}
 }

@@ -8,7 +8,6 @@ import (
 	matcherv3 "github.com/cncf/xds/go/xds/type/matcher/v3"
 	accesslogv3 "github.com/envoyproxy/go-control-plane/envoy/config/accesslog/v3"
 	dataaccesslogv3 "github.com/envoyproxy/go-control-plane/envoy/data/accesslog/v3"
-	celv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/filters/cel/v3"
 	statslogv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/access_loggers/stats/v3"
 	transformv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/actions/transform_stat/v3"
 	statsinputv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/matching/common_inputs/stats/v3"
@@ -44,12 +43,7 @@ func endMetrics() []*accesslogv3.AccessLog {
 		measure(metrics.BytesSent, "bytes_sent", statslogv3.Config_Histogram_Bytes),
 		measure(metrics.Duration, "duration", statslogv3.Config_Histogram_Milliseconds),
 	}})
-	measures.Filter = &accesslogv3.AccessLogFilter{FilterSpecifier: &accesslogv3.AccessLogFilter_ExtensionFilter{
-		ExtensionFilter: &accesslogv3.ExtensionFilter{
-			Name:       "envoy.access_loggers.extension_filters.cel",
-			ConfigType: &accesslogv3.ExtensionFilter_TypedConfig{TypedConfig: pack(&celv3.ExpressionFilter{Expression: "has(upstream.address)"})},
-		},
-	}}
+	measures.Filter = marked(accesslog.SiteReachedMark, 1)
 	return []*accesslogv3.AccessLog{counts, measures}
 }
 

@@ -30,7 +30,7 @@ enum { LOG_DEBUG = 1, LOG_INFO = 2, LOG_WARN = 3, LOG_ERROR = 4, LOG_CRITICAL = 
 enum { METRICS_SUCCESS = 0 };
 
 // enum envoy_dynamic_module_type_attribute_id
-enum { ATTRIBUTE_RESPONSE_FLAGS = 17, ATTRIBUTE_UPSTREAM_TRANSPORT_FAILURE_REASON = 52 };
+enum { ATTRIBUTE_RESPONSE_FLAGS = 17, ATTRIBUTE_UPSTREAM_ADDRESS = 41, ATTRIBUTE_UPSTREAM_TRANSPORT_FAILURE_REASON = 52 };
 
 #ifndef ABI_TYPES_GIVEN  // the drift check takes these from Envoy's header
 #define ABI_BUFFER envoy_dynamic_module_type_envoy_buffer

@@ -85,8 +85,9 @@ bool envoy_dynamic_module_callback_network_get_dynamic_metadata_string(void* fil
   return identity != NULL;
 }
 
-// Two numbers are all that the module sets.
+// Three numbers are all that the module sets.
 static double* number_of(struct host_numbers* n, module_buffer key) {
+  if (key.length == strlen("site_reached")) return &n->site_reached;
   return key.length == strlen("line_left_out") ? &n->line_left_out : &n->lines_left_out;
 }
 

@@ -27,7 +27,7 @@ struct host_config {
 
 // The dynamic metadata that the module sets.
 struct host_numbers {
-  double line_left_out, lines_left_out;
+  double line_left_out, lines_left_out, site_reached;
 };
 
 struct host_conn {

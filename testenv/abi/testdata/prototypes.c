@@ -22,5 +22,6 @@ SAME(LOG_WARN, envoy_dynamic_module_type_log_level_Warn);
 SAME(LOG_ERROR, envoy_dynamic_module_type_log_level_Error);
 SAME(LOG_CRITICAL, envoy_dynamic_module_type_log_level_Critical);
 SAME(ATTRIBUTE_RESPONSE_FLAGS, envoy_dynamic_module_type_attribute_id_ResponseFlags);
+SAME(ATTRIBUTE_UPSTREAM_ADDRESS, envoy_dynamic_module_type_attribute_id_UpstreamAddress);
 SAME(ATTRIBUTE_UPSTREAM_TRANSPORT_FAILURE_REASON, envoy_dynamic_module_type_attribute_id_UpstreamTransportFailureReason);
 SAME(METRICS_SUCCESS, envoy_dynamic_module_type_metrics_result_Success);

@@ -61,7 +61,7 @@ func (c Config) gatewayLogs() (listener, proxy []*accesslogv3.AccessLog) {
 	}
 	listener = c.lines(end, writtenLines())
 	if n.RuleMetrics {
-		listener, proxy = append(listener, endMetrics()...), append(proxy, liveMetrics())
+		listener, proxy = append(listener, c.endMetrics()...), append(proxy, c.liveMetrics())
 	}
 	if n.LogOpen {
 		proxy = append(proxy, c.lines(accesslog.Open, at(dataaccesslogv3.AccessLogType_TcpUpstreamConnected))...)

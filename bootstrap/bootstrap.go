@@ -45,6 +45,10 @@ type Config struct {
 	// that a name that was allowed costs less the next time; nil: the module's own.
 	DecisionCache *uint32
 
+	// ListenersChange says that Envoy is sent listeners while it runs, by istiod: the
+	// metrics by rule go on where a newer one replaces one.
+	ListenersChange bool
+
 	behindZtunnel bool // see AmbientGateway
 }
 

@@ -23,12 +23,12 @@ import (
 // endMetrics returns the access loggers that make, at the end of each
 // connection, the metrics by rule. The network ABI of dynamic modules has no
 // labels.
-func endMetrics() []*accesslogv3.AccessLog {
+func (c Config) endMetrics() []*accesslogv3.AccessLog {
 	line := accesslog.Format("")
 	ended := func(tags ...*statslogv3.Config_Tag) *statslogv3.Config_Counter {
 		return &statslogv3.Config_Counter{Stat: stat(metrics.Connections, tags...), ValueFixed: wrapperspb.UInt64(1)}
 	}
-	counts := statsLog(&statslogv3.Config{Counters: []*statslogv3.Config_Counter{
+	counts := c.statsLog(&statslogv3.Config{Counters: []*statslogv3.Config_Counter{
 		ended(tag(metrics.Rule, ruleLabel), tag(metrics.Decision, line["decision"]), reasonTag(line["reason"]),
 			tag(metrics.Mode, "enforce")),
 		// The decision first, for mostly there is none, and so no more to do.
@@ -38,7 +38,7 @@ func endMetrics() []*accesslogv3.AccessLog {
 	measure := func(name, value string, unit statslogv3.Config_Histogram_Unit) *statslogv3.Config_Histogram {
 		return &statslogv3.Config_Histogram{Stat: stat(name, tag(metrics.Rule, ruleLabel)), ValueFormat: line[value], Unit: unit}
 	}
-	measures := statsLog(&statslogv3.Config{Histograms: []*statslogv3.Config_Histogram{
+	measures := c.statsLog(&statslogv3.Config{Histograms: []*statslogv3.Config_Histogram{
 		measure(metrics.BytesReceived, "bytes_received", statslogv3.Config_Histogram_Bytes),
 		measure(metrics.BytesSent, "bytes_sent", statslogv3.Config_Histogram_Bytes),
 		measure(metrics.Duration, "duration", statslogv3.Config_Histogram_Milliseconds),
@@ -51,8 +51,8 @@ func endMetrics() []*accesslogv3.AccessLog {
 // added is subtracted when the connection is gone: the event that is named for it
 // exists in HTTP only, since Envoy logs an error at each end of a connection that
 // was not added.
-func liveMetrics() *accesslogv3.AccessLog {
-	return statsLog(&statslogv3.Config{Gauges: []*statslogv3.Config_Gauge{{
+func (c Config) liveMetrics() *accesslogv3.AccessLog {
+	return c.statsLog(&statslogv3.Config{Gauges: []*statslogv3.Config_Gauge{{
 		Stat: stat(metrics.LiveConnections, tag(metrics.Rule, ruleLabel)), ValueFixed: wrapperspb.UInt64(1),
 		AddSubtract: &statslogv3.Config_Gauge_PairedAddSubtract{
 			AddLogType: dataaccesslogv3.AccessLogType_TcpUpstreamConnected,
@@ -61,9 +61,13 @@ func liveMetrics() *accesslogv3.AccessLog {
 	}}})
 }
 
-func statsLog(config *statslogv3.Config) *accesslogv3.AccessLog {
-	// One scope, also for a listener that a newer one replaces.
-	config.StatsScope = &typev3.Scope{Prefix: ModuleName, SharingName: ModuleName}
+func (c Config) statsLog(config *statslogv3.Config) *accesslogv3.AccessLog {
+	config.StatsScope = &typev3.Scope{Prefix: ModuleName}
+	if c.ListenersChange {
+		// Counters live as long as their scope. Not always: `envoy --mode validate`
+		// crashes as it ends, with a scope that is shared.
+		config.StatsScope.SharingName = ModuleName
+	}
 	return &accesslogv3.AccessLog{
 		Name:       "envoy.access_loggers.stats",
 		ConfigType: &accesslogv3.AccessLog_TypedConfig{TypedConfig: pack(config)},

@@ -53,7 +53,7 @@ func Render(p Policy, o Options) (Manifests, error) {
 	}
 	p.Text = document.WithEndMark(p.Text)
 	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network,
-		MaxClientHelloBytes: p.Document.Defaults.MaxClientHelloBytes}}
+		MaxClientHelloBytes: p.Document.Defaults.MaxClientHelloBytes, ListenersChange: o.DataPlane == SidecarPlane}}
 	var err error
 	if r.traffic, err = trafficOf(p.Document, o.Cover); err != nil {
 		return Manifests{}, err

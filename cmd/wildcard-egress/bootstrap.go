@@ -19,8 +19,7 @@ func newBootstrapCommand() *cobra.Command {
 
 Envoy checks it with "envoy --mode validate -c FILE". The gateway's needs the
 module: set ENVOY_DYNAMIC_MODULES_SEARCH_PATH to the directory that has
-libwildcard_egress.so, and with --rule-metrics=false, since Envoy 1.39 and 1.40
-crash at the end of that mode where a scope of metrics is shared.`,
+libwildcard_egress.so.`,
 		Args: cobra.ArbitraryArgs, // so that a wrong kind is an error and not the help text
 		RunE: chooseCommand,
 	}

@@ -182,30 +182,52 @@ func TestOldEnvoyIsRefusedByNameOfWhatItLacks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	out, err := validated(t, binary, "gateway", "--address-guard", "off", "--rule-metrics=false") // of which 1.38 knows less
+	want := "this Envoy lacks the callback envoy_dynamic_module_callback_network_filter_config_set_gauge; use Envoy 1.39 or newer"
+	if err == nil || !bytes.Contains(out, []byte(want)) {
+		t.Errorf("envoy 1.38.3: %v, want a refusal that says %q; it said\n%s", err, want, out)
+	}
+}
+
+func TestEnvoyValidatesWhatIsRendered(t *testing.T) {
+	t.Parallel()
+	binary, err := envoys.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, args := range map[string][]string{
+		"gateway":                {"gateway"},
+		"gateway behind ztunnel": {"gateway", "--ambient"},
+		"gateway with all logs":  {"gateway", "--log-open", "--log-interval", "1m", "--access-log-otlp", "127.0.0.1:4317"},
+	} {
+		if out, err := validated(t, binary, args...); err != nil {
+			t.Errorf("%s: envoy --mode validate: %v; it said\n%s", name, err, out)
+		}
+	}
+}
+
+// validated returns what an Envoy says of a bootstrap without serving it.
+func validated(t *testing.T, binary string, bootstrap ...string) ([]byte, error) {
+	t.Helper()
 	build, err := built.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
-	policyFile := filepath.Join(t.TempDir(), "policy.yaml")
+	dir := t.TempDir()
+	policyFile, file := filepath.Join(dir, "policy.yaml"), filepath.Join(dir, "envoy.yaml")
 	if err := os.WriteFile(policyFile, []byte(wikipedia), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	bootstrap, err := built.Bootstrap(t.Context(), "gateway", "--policy", policyFile, "--listen", "127.0.0.1:0", "--address-guard", "off",
-		"--rule-metrics=false") // of which 1.38 knows less
+	text, err := built.Bootstrap(t.Context(), bootstrap[0], append([]string{"--policy", policyFile, "--listen", "127.0.0.1:0"}, bootstrap[1:]...)...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := filepath.Join(t.TempDir(), "gateway.yaml")
-	if err := os.WriteFile(file, bootstrap, 0o600); err != nil {
+	if err := os.WriteFile(file, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "--mode", "validate", "-c", file)
 	cmd.Env = append(os.Environ(), "ENVOY_DYNAMIC_MODULES_SEARCH_PATH="+build)
-	out, err := cmd.CombinedOutput()
-	want := "this Envoy lacks the callback envoy_dynamic_module_callback_network_filter_config_set_gauge; use Envoy 1.39 or newer"
-	if err == nil || !bytes.Contains(out, []byte(want)) {
-		t.Errorf("envoy 1.38.3: %v, want a refusal that says %q; it said\n%s", err, want, out)
-	}
+	return cmd.CombinedOutput()
 }

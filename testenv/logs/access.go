@@ -105,6 +105,23 @@ func (l *Access) Wait(match func(Entry) bool) (Entry, error) {
 	return found, err
 }
 
+// WaitBeyond returns the first entry after the n oldest, once there is one.
+func (l *Access) WaitBeyond(n int) (Entry, error) {
+	var found Entry
+	err := poll.For(logTimeout, func() error {
+		entries, err := l.Entries()
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return poll.Stop(err)
+		}
+		if len(entries) <= n {
+			return fmt.Errorf("%s: %d lines, no more", l.path, len(entries))
+		}
+		found = entries[n]
+		return nil
+	})
+	return found, err
+}
+
 // From accepts the entry of the connection that came from addr, such as a
 // client connection's LocalAddr.
 func From(addr net.Addr) func(Entry) bool {
@@ -129,10 +146,9 @@ func (l *Access) WantEntry(t testing.TB, match func(Entry) bool) Entry {
 // WantEntries waits until there are n lines or more, and returns all.
 func (l *Access) WantEntries(t testing.TB, n int) []Entry {
 	t.Helper()
-	l.WantEntry(t, func(Entry) bool {
-		entries, err := l.Entries()
-		return err == nil && len(entries) >= n
-	})
+	if _, err := l.WaitBeyond(n - 1); err != nil {
+		t.Fatal(err)
+	}
 	entries, err := l.Entries()
 	if err != nil {
 		t.Fatal(err)

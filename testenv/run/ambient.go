@@ -66,16 +66,14 @@ func raw(first []byte) func(*testenv.Env) outcome {
 			return outcome{err: err}
 		}
 		site, clientErr := ask(env, tcp.(*net.TCPConn), "en.wikipedia.org")
-		o := decided(env, func(logs.Entry) bool { return fresh(env, len(before)) }, site, clientErr)
+		entry, err := env.GatewayLog.WaitBeyond(len(before))
+		if err != nil {
+			return outcome{site: site, err: err}
+		}
+		o := decision(entry, site, clientErr)
 		if o.why == "" && o.site == "" && errors.Is(o.err, clientErr) {
 			o.why = "reset"
 		}
 		return o
 	}
-}
-
-// fresh says whether there is a line more than before.
-func fresh(env *testenv.Env, before int) bool {
-	entries, err := env.GatewayLog.Entries()
-	return err == nil && len(entries) > before
 }

@@ -125,10 +125,15 @@ func awaitRefusal(conn client.Conn) error {
 // decided adds the rule or the reason from the gateway's access log.
 func decided(env *testenv.Env, match func(logs.Entry) bool, site string, clientErr error) outcome {
 	entry, err := env.GatewayLog.Wait(match)
+	if err != nil {
+		return outcome{site: site, err: err}
+	}
+	return decision(entry, site, clientErr)
+}
+
+func decision(entry logs.Entry, site string, clientErr error) outcome {
 	why := entry.Get("reason")
 	switch {
-	case err != nil:
-		return outcome{site: site, err: err}
 	case strings.Contains(entry.Get("downstream_transport_failure_reason"), "PEER_DID_NOT_RETURN_A_CERTIFICATE"):
 		why = "no client certificate"
 	case entry.Get("decision") == "allow":

@@ -19,9 +19,9 @@ var AmbientListen = netip.MustParseAddrPort("127.0.0.1:15088")
 // IstioPool is where istiod takes the addresses of names from that have none.
 var IstioPool = netip.MustParsePrefix("240.240.0.0/16")
 
-// LoopbackPorts are how many connections one address of loopback can have to one
+// loopbackPorts are how many connections one address of loopback can have to one
 // port of another (Linux, net.ipv4.ip_local_port_range), and so ztunnel to a gateway.
-const LoopbackPorts = 60999 - 32768 + 1
+const loopbackPorts = 60999 - 32768 + 1
 
 // AmbientConfig is what a gateway behind ztunnel has beside its Config.
 type AmbientConfig struct {
@@ -37,8 +37,8 @@ func AmbientGateway(c Config, policyFile string, a AmbientConfig) (*bootstrapv3.
 	if err := CheckLoopback(c.Listen.Addr()); err != nil {
 		return nil, err
 	}
-	if c.MaxConnections > LoopbackPorts {
-		return nil, fmt.Errorf("--max-connections %d: loopback has %d ports between ztunnel and a gateway: no more can come; run more pods", c.MaxConnections, LoopbackPorts)
+	if c.MaxConnections > loopbackPorts {
+		return nil, fmt.Errorf("--max-connections %d: loopback has %d ports between ztunnel and a gateway: no more can come; run more pods", c.MaxConnections, loopbackPorts)
 	}
 	if c.TLS != nil {
 		return nil, fmt.Errorf("a gateway behind ztunnel has no certificates: ztunnel ends the mTLS")
@@ -57,7 +57,7 @@ func AmbientGateway(c Config, policyFile string, a AmbientConfig) (*bootstrapv3.
 	p := parts{
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},
-		clusters:  c.gatewayClusters(c.ForwardProxyCluster(cache)),
+		clusters:  c.gatewayClusters(c.forwardProxyCluster(cache)),
 	}
 	if !a.Health.IsValid() {
 		return c.bootstrap(p), nil

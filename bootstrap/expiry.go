@@ -9,14 +9,14 @@ import (
 	"wildcard-egress/filter"
 )
 
-// ExpiryFilterName is Envoy's name of the filter that ExpiryFilter configures.
+// ExpiryFilterName is Envoy's name of the filter that expiryFilter configures.
 const ExpiryFilterName = "envoy.filters.network.set_filter_state"
 
-// ExpiryFilter returns the filter that tells ours, behind it, until when the
+// expiryFilter returns the filter that tells ours, behind it, until when the
 // client's certificate is valid. Envoy compares that with the time in a full
 // handshake only, and a session that is resumed gets a new ticket each time: a
 // client would be let in for as long as it comes back.
-func ExpiryFilter() *listenerv3.Filter {
+func expiryFilter() *listenerv3.Filter {
 	return networkFilter(ExpiryFilterName, &setfilterv3.Config{
 		OnDownstreamTlsHandshake: []*setstatev3.FilterStateValue{{
 			Key:        &setstatev3.FilterStateValue_ObjectKey{ObjectKey: filter.CertificateExpiresKey},

@@ -18,7 +18,7 @@ const ModuleName = "wildcard_egress"
 
 // Gateway returns the bootstrap of the egress gateway: one listener with the
 // chain wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy, and in front of it
-// ExpiryFilter where there are certificates. policyFile is
+// expiryFilter where there are certificates. policyFile is
 // the path where the module reads the policy and watches it; it is named, not
 // read, so that a change of the policy is no change of the listener.
 func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
@@ -30,17 +30,17 @@ func Gateway(c Config, policyFile string) *bootstrapv3.Bootstrap {
 		// port asked for. In plain TCP it would take the inner one for the outer.
 		inspectTLS(listener)
 		// There a connection may wait before any network filter is made.
-		listener.ListenerFilters = slices.Insert(listener.ListenerFilters, 0, ArrivalsFilter(c.maxWaiting()))
+		listener.ListenerFilters = slices.Insert(listener.ListenerFilters, 0, arrivalsFilter(c.maxWaiting()))
 	}
 	filters := c.gatewayFilters(policyFile, cache)
 	if c.TLS != nil {
-		filters = slices.Insert(filters, 0, ExpiryFilter())
+		filters = slices.Insert(filters, 0, expiryFilter())
 	}
 	listener.FilterChains = c.outerChain(filters...)
 	return c.bootstrap(parts{
 		name:      "egress-gateway",
 		listeners: []*listenerv3.Listener{listener},
-		clusters:  c.gatewayClusters(c.ForwardProxyCluster(cache)),
+		clusters:  c.gatewayClusters(c.forwardProxyCluster(cache)),
 	})
 }
 
@@ -59,16 +59,16 @@ func (c Config) outerChain(filters ...*listenerv3.Filter) []*listenerv3.FilterCh
 
 // gatewayFilters decide, resolve and relay, wherever callers come from.
 func (c Config) gatewayFilters(policyFile string, cache *dfpv3.DnsCacheConfig) []*listenerv3.Filter {
-	settings := ModuleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
+	settings := moduleSettings{UpstreamPort: c.UpstreamPort, RequirePolicyAtStart: c.RequirePolicyAtStart,
 		RequireEndMark: c.RequireEndMark, DecisionCache: c.DecisionCache, MaxConnections: c.maxConnections(),
 		MaxWaiting: c.maxWaiting()}
 	if c.behindZtunnel {
 		settings.Caller = filter.CallerProxyProtocol
 	}
 	return []*listenerv3.Filter{
-		PolicyFilter(policyFile, settings),
-		SNIFilter(cache, c.UpstreamPort),
-		c.OutcomeFilter(),
-		c.ReadAheadTCPProxy(ForwardProxyName),
+		policyFilter(policyFile, settings),
+		sniFilter(cache, c.UpstreamPort),
+		c.outcomeFilter(),
+		c.readAheadTCPProxy(ForwardProxyName),
 	}
 }

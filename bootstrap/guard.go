@@ -21,10 +21,10 @@ type Guard struct {
 	Deny []netip.Prefix
 }
 
-// PublicIPv6 is all that IANA has given to the regional registries to assign;
+// publicIPv6 is all that IANA has given to the regional registries to assign;
 // the rest of IPv6 is special or unassigned
 // (https://www.iana.org/assignments/ipv6-address-space).
-var PublicIPv6 = netip.MustParsePrefix("2000::/3")
+var publicIPv6 = netip.MustParsePrefix("2000::/3")
 
 var (
 	allIPv4    = netip.MustParsePrefix("0.0.0.0/0")
@@ -35,7 +35,7 @@ var (
 // specialRanges are IANA's special-purpose registries
 // (https://www.iana.org/assignments/iana-ipv4-special-registry and
 // iana-ipv6-special-registry of 2025-10-09, RFC 6890), in IPv6 what of it lies
-// in PublicIPv6, with multicast and the clouds' own addresses.
+// in publicIPv6, with multicast and the clouds' own addresses.
 var specialRanges = prefixes(
 	"0.0.0.0/8",         // this network (RFC 791)
 	"10.0.0.0/8",        // private (RFC 1918)
@@ -69,7 +69,7 @@ func (g Guard) Denied() []netip.Prefix { return g.denied().Prefixes() }
 func (g Guard) denied() *netipx.IPSet {
 	var b netipx.IPSetBuilder
 	b.AddPrefix(allIPv6)
-	b.RemovePrefix(PublicIPv6)
+	b.RemovePrefix(publicIPv6)
 	for _, p := range specialRanges {
 		b.AddPrefix(p)
 	}
@@ -93,7 +93,7 @@ func (g Guard) denied() *netipx.IPSet {
 func (g Guard) Reachable() []ReachableRange {
 	var tops netipx.IPSetBuilder
 	tops.AddPrefix(allIPv4)
-	tops.AddPrefix(PublicIPv6)
+	tops.AddPrefix(publicIPv6)
 	for _, p := range g.Allow {
 		tops.AddPrefix(p)
 	}

@@ -106,6 +106,7 @@ func TestMistakesInTheNetworkNameTheirFlag(t *testing.T) {
 		"no attempt":          {func(n *bootstrap.Network) { n.ConnectAttempts = 0 }, "--connect-attempts 0: want 1 to 10"},
 		"a buffer too small":  {func(n *bootstrap.Network) { n.BufferBytes = 100 }, "--buffer-bytes 100: want 32768 to"},
 		"early data too much": {func(n *bootstrap.Network) { n.EarlyDataBytes = 1 << 30 }, "--early-data-bytes 1073741824: want 16384 to --buffer-bytes (524288)"},
+		"too many waiting":    {func(n *bootstrap.Network) { n.MaxWaiting = 10_000_000 }, "--max-waiting 10000000: want 1 to 1048576"},
 		"part of a second":    {func(n *bootstrap.Network) { n.Keepalive = 1500e6 }, "--keepalive 1.5s: want whole seconds"},
 	} {
 		t.Run(name, func(t *testing.T) {

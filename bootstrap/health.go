@@ -109,7 +109,7 @@ func (c Config) readinessListener(policyFile string) *listenerv3.Listener {
 			InternalListener: &listenerv3.Listener_InternalListenerConfig{},
 		},
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
-			PolicyFilter(policyFile, ModuleSettings{RequireEndMark: c.RequireEndMark, Readiness: true}),
+			policyFilter(policyFile, moduleSettings{RequireEndMark: c.RequireEndMark, Readiness: true}),
 			c.TCPProxy(adminCluster),
 		}}},
 	}

@@ -41,7 +41,7 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 	}
 	inspectTLSBy(inner, &tlsinspectorv3.TlsInspector{})
 	inner.FilterChains = hosts.chain("egress",
-		SNIFilter(cache, c.UpstreamPort),
+		sniFilter(cache, c.UpstreamPort),
 		c.TCPProxy(ForwardProxyName, log),
 	)
 
@@ -50,7 +50,7 @@ func Legacy(c Config, hosts Hosts) *bootstrapv3.Bootstrap {
 		listeners: []*listenerv3.Listener{outer, inner},
 		clusters: []*clusterv3.Cluster{
 			c.endpointCluster(sniCluster, internalAddress(sniListener)),
-			c.ForwardProxyCluster(cache),
+			c.forwardProxyCluster(cache),
 		},
 	})
 	b.BootstrapExtensions = []*corev3.TypedExtensionConfig{{

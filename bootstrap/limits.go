@@ -70,7 +70,7 @@ func (c Config) maxWaiting() uint32 {
 	if n := c.network().MaxWaiting; n != 0 {
 		return n
 	}
-	return (c.maxConnections() + 3) / 4
+	return min((c.maxConnections()+3)/4, maxMaxWaiting)
 }
 
 func overloadManager(maxConnections uint32) *overloadv3.OverloadManager {

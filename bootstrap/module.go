@@ -22,9 +22,9 @@ import (
 
 const moduleFilterName = "envoy.filters.network.dynamic_modules"
 
-// ModuleSettings are the module's own, beside the policy. The zero value leaves
+// moduleSettings are the module's own, beside the policy. The zero value leaves
 // all to the module.
-type ModuleSettings struct {
+type moduleSettings struct {
 	// UpstreamPort, unless 0, takes the place of the rules' ports.
 	UpstreamPort uint16
 	// RequirePolicyAtStart has Envoy refuse the listener while there is no good
@@ -48,9 +48,9 @@ type ModuleSettings struct {
 	Readiness bool
 }
 
-// PolicyFilter returns the filter of this project. policyFile is the path where
+// policyFilter returns the filter of this project. policyFile is the path where
 // the module reads the policy and watches it.
-func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
+func policyFilter(policyFile string, s moduleSettings) *listenerv3.Filter {
 	config := &structpb.Struct{Fields: map[string]*structpb.Value{
 		"policy_file": structpb.NewStringValue(policyFile),
 	}}
@@ -81,9 +81,15 @@ func PolicyFilter(policyFile string, s ModuleSettings) *listenerv3.Filter {
 	return networkFilter(moduleFilterName, moduleFilter(ModuleName, config))
 }
 
-// OutcomeFilter returns the filter of this project that stands behind SNIFilter
+// IsPolicyFilter says whether f is the filter that Gateway has from the policy's file.
+func IsPolicyFilter(f *listenerv3.Filter) bool {
+	var m modulefilterv3.DynamicModuleNetworkFilter
+	return f.GetTypedConfig().UnmarshalTo(&m) == nil && m.FilterName == ModuleName
+}
+
+// outcomeFilter returns the filter of this project that stands behind sniFilter
 // and says why a connection that was allowed failed.
-func (c Config) OutcomeFilter() *listenerv3.Filter {
+func (c Config) outcomeFilter() *listenerv3.Filter {
 	config := outcome.Config{Family: string(c.network().DNSFamily), Resolvers: c.Resolvers}
 	if !c.AllowPrivateAddresses {
 		config.Denied = c.network().Guard.Denied()
@@ -133,10 +139,10 @@ func moduleFilter(name string, config proto.Message) *modulefilterv3.DynamicModu
 	}
 }
 
-// ArrivalsFilter returns the module's listener filter: of the connections that wait
+// arrivalsFilter returns the module's listener filter: of the connections that wait
 // for their handshake and their hello it lets so many be, a quarter of them of one
 // source address, and it says which of those that end there have a line in the log.
-func ArrivalsFilter(maxWaiting uint32) *listenerv3.ListenerFilter {
+func arrivalsFilter(maxWaiting uint32) *listenerv3.ListenerFilter {
 	return &listenerv3.ListenerFilter{
 		Name: "envoy.filters.listener.dynamic_modules",
 		ConfigType: &listenerv3.ListenerFilter_TypedConfig{TypedConfig: pack(&modulelistenerv3.DynamicModuleListenerFilter{

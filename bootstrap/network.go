@@ -123,6 +123,9 @@ func (n Network) Validate() error {
 	if n.DNSNames < 64 || n.DNSNames > 1<<16 {
 		fault("--dns-names %d: want %d to %d", n.DNSNames, 64, 1<<16)
 	}
+	if n.MaxWaiting > maxMaxWaiting {
+		fault("--max-waiting %d: want 1 to %d, or 0 for a quarter of --max-connections", n.MaxWaiting, maxMaxWaiting)
+	}
 	if n.BufferBytes != 0 && (n.BufferBytes < 32<<10 || n.BufferBytes > 64<<20) {
 		fault("--buffer-bytes %d: want %d to %d, or 0 for what the policy's hellos need", n.BufferBytes, 32<<10, 64<<20)
 	}
@@ -137,6 +140,9 @@ func (n Network) Validate() error {
 	faults = append(faults, n.Guard.faults(n.DNSFamily)...)
 	return errors.Join(faults...)
 }
+
+// maxMaxWaiting is more than any machine has, and what the module reads.
+const maxMaxWaiting = 1 << 20
 
 // network is what the bootstrap was told, or the defaults.
 func (c Config) network() Network {

@@ -21,6 +21,10 @@ import (
 
 const otlpClusterName = "otlp"
 
+func splitCollector(text string) (host string, port uint16, err error) {
+	return HostPort(text, "otel-collector.observability.svc.cluster.local:4317")
+}
+
 // otlpLog sends the fields to the collector, each as an attribute of a log record.
 // What is empty in the line is "-" there, or empty: Envoy leaves nothing out.
 func otlpLog(fields logFields) *accesslogv3.AccessLog {
@@ -47,9 +51,9 @@ func attributes(values map[string]string) *otlpv1.KeyValueList {
 	return list
 }
 
-// OTLPCluster returns the cluster of the collector: gRPC in clear. Nil: there is
+// otlpCluster returns the cluster of the collector: gRPC in clear. Nil: there is
 // none.
-func (c Config) OTLPCluster() *clusterv3.Cluster {
+func (c Config) otlpCluster() *clusterv3.Cluster {
 	if c.network().OTLP == "" {
 		return nil
 	}
@@ -74,21 +78,21 @@ func (c Config) OTLPCluster() *clusterv3.Cluster {
 // gatewayClusters are those that the gateway's own filters and loggers name.
 func (c Config) gatewayClusters(forward *clusterv3.Cluster) []*clusterv3.Cluster {
 	clusters := []*clusterv3.Cluster{forward}
-	if collector := c.OTLPCluster(); collector != nil {
+	if collector := c.otlpCluster(); collector != nil {
 		clusters = append(clusters, collector)
 	}
 	return clusters
 }
 
-// splitCollector reads HOST:PORT, where HOST is an IP address or a full host name.
-func splitCollector(text string) (host string, port uint16, err error) {
+// HostPort reads HOST:PORT, where HOST is an IP address or a full host name, and
+// PORT is not 0. example stands in the error.
+func HostPort(text, example string) (host string, port uint16, err error) {
 	host, digits, err := net.SplitHostPort(text)
 	number, errPort := strconv.ParseUint(digits, 10, 16)
 	_, errIP := netip.ParseAddr(host)
 	_, errName := servername.Parse([]byte(host))
 	if err != nil || errPort != nil || number == 0 || errIP != nil && errName != nil {
-		return "", 0, fmt.Errorf("%q: want HOST:PORT with an IP address or a full host name, "+
-			"such as otel-collector.observability.svc.cluster.local:4317", text)
+		return "", 0, fmt.Errorf("%q: want HOST:PORT with an IP address or a full host name, such as %s", text, example)
 	}
 	return host, uint16(number), nil
 }

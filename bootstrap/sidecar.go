@@ -33,8 +33,8 @@ func Sidecar(c Config, s SidecarConfig) *bootstrapv3.Bootstrap {
 	unlisted := Hosts{Any: true}.chain("blocked", refusal())
 	if s.Passthrough {
 		cache := c.DNSCache()
-		unlisted = Hosts{Any: true}.chain("passthrough", SNIFilter(cache, c.UpstreamPort), c.TCPProxy(ForwardProxyName))
-		p.clusters = append(p.clusters, c.ForwardProxyCluster(cache))
+		unlisted = Hosts{Any: true}.chain("passthrough", sniFilter(cache, c.UpstreamPort), c.TCPProxy(ForwardProxyName))
+		p.clusters = append(p.clusters, c.forwardProxyCluster(cache))
 	}
 	if s.Hosts.Any {
 		unlisted = nil

@@ -20,16 +20,16 @@ import (
 // asks for.
 const ForwardProxyName = "dynamic_forward_proxy"
 
-// SNIFilter returns the filter that looks the host up before tcp_proxy asks
+// sniFilter returns the filter that looks the host up before tcp_proxy asks
 // for it: tcp_proxy alone would fail the first connection to each new name.
 // port is dialled where no filter before it set one; 0 means 443.
-func SNIFilter(cache *dfpv3.DnsCacheConfig, port uint16) *listenerv3.Filter {
+func sniFilter(cache *dfpv3.DnsCacheConfig, port uint16) *listenerv3.Filter {
 	if port == 0 {
 		port = 443
 	}
 	return networkFilter("envoy.filters.network.sni_dynamic_forward_proxy", &snidfpv3.FilterConfig{
 		DnsCacheConfig:      cache,
-		SaveUpstreamAddress: true, // for OutcomeFilter
+		SaveUpstreamAddress: true, // for outcomeFilter
 		PortSpecifier:       &snidfpv3.FilterConfig_PortValue{PortValue: uint32(port)},
 	})
 }
@@ -42,12 +42,12 @@ func (c Config) TCPProxy(cluster string, logs ...*accesslogv3.AccessLog) *listen
 	return networkFilter("envoy.filters.network.tcp_proxy", proxy)
 }
 
-// ReadAheadTCPProxy is TCPProxy behind a filter that has read the client's first
+// readAheadTCPProxy is TCPProxy behind a filter that has read the client's first
 // bytes. With them it may have read the end of the client's stream, which Envoy
 // says once: a tcp_proxy that is not told to take data before its upstream is
 // connected misses it, and the bytes with it. To take more than a hello saves
 // four system calls for each connection: reading need not stop and begin again.
-func (c Config) ReadAheadTCPProxy(cluster string) *listenerv3.Filter {
+func (c Config) readAheadTCPProxy(cluster string) *listenerv3.Filter {
 	proxy := c.tcpProxy(cluster)
 	n := c.network()
 	proxy.MaxEarlyDataBytes = wrapperspb.UInt32(min(n.EarlyDataBytes, c.bufferBytes()))
@@ -74,8 +74,8 @@ func (c Config) tcpProxy(cluster string) *tcpproxyv3.TcpProxy {
 	return proxy
 }
 
-// ForwardProxyCluster returns the cluster ForwardProxyName.
-func (c Config) ForwardProxyCluster(cache *dfpv3.DnsCacheConfig) *clusterv3.Cluster {
+// forwardProxyCluster returns the cluster ForwardProxyName.
+func (c Config) forwardProxyCluster(cache *dfpv3.DnsCacheConfig) *clusterv3.Cluster {
 	cluster := c.cluster(ForwardProxyName)
 	cluster.UpstreamConnectionOptions = c.network().connectionOptions()
 	cluster.LbPolicy = clusterv3.Cluster_CLUSTER_PROVIDED

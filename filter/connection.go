@@ -54,6 +54,6 @@ type Connection interface {
 }
 
 // CertificateExpiresKey is what an earlier filter sets to the end of the client
-// certificate's validity, in seconds since 1970 (bootstrap.ExpiryFilter). Envoy
+// certificate's validity, in seconds since 1970 (bootstrap.ExpiryFilterName). Envoy
 // checks it in full handshakes only: a TLS session would outlive it.
 const CertificateExpiresKey = "wildcard_egress.certificate_expires"

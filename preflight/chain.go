@@ -75,7 +75,7 @@ func (g *Gateway) checkFilters(filters []dumpedFilter) error {
 }
 
 // checkExpiry looks for the filter that tells ours until when a certificate is
-// valid: bootstrap.ExpiryFilter.
+// valid: that of bootstrap.ExpiryFilterName.
 func checkExpiry(g *Gateway) (string, error) {
 	for _, c := range g.listener.chains() {
 		before := c.Filters[:max(slices.IndexFunc(c.Filters, g.isOurs), 0)]

@@ -65,7 +65,7 @@ func (r *renderer) envoyContainer() corev1.Container {
 	c.ReadinessProbe.HTTPGet.Port = intstr.FromInt32(healthPort)
 	// At SIGTERM Envoy ends at once: before that nobody is sent here any more, and what is open goes on.
 	c.Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{Exec: &corev1.ExecAction{Command: []string{
-		CommandFile, "drain", "--admin", ambientAdmin, "--port", strconv.Itoa(int(bootstrap.AmbientListen.Port())), "--for", drainTime.String(),
+		commandFile, "drain", "--admin", ambientAdmin, "--port", strconv.Itoa(int(bootstrap.AmbientListen.Port())), "--for", drainTime.String(),
 	}}}}
 	c.VolumeMounts = append(c.VolumeMounts, corev1.VolumeMount{Name: "bootstrap", MountPath: bootstrapDir, ReadOnly: true})
 	return c

@@ -29,45 +29,43 @@ func (r *renderer) envoyFilter(about, name string, patches ...*networkingv1alpha
 	}}
 }
 
-// maxWaiting is how many connections may wait for their handshake and hello.
-const maxWaiting = bootstrap.DefaultMaxConnections / 4
+// patch is one change of what istiod makes.
+type patch struct {
+	to        networkingv1alpha3.EnvoyFilter_ApplyTo
+	match     *networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectMatch
+	operation networkingv1alpha3.EnvoyFilter_Patch_Operation
+	value     proto.Message
+}
 
 // chainPatches say in Istio's words what bootstrap.Gateway says in Envoy's. The
 // article's way to patch tcp_proxy, without port and selector, would rewrite
 // every gateway of the mesh.
 func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch, error) {
-	cache := r.config.DNSCache()
-	filter := bootstrap.PolicyFilter(policyDir+"/"+policyFile, bootstrap.ModuleSettings{RequireEndMark: true, MaxConnections: bootstrap.DefaultMaxConnections,
-		MaxWaiting: maxWaiting})
-	if r.PolicyBy == ByECDS {
-		filter = bootstrap.DiscoveredPolicyFilter()
-	}
-	type patch struct {
-		to        networkingv1alpha3.EnvoyFilter_ApplyTo
-		match     *networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectMatch
-		operation networkingv1alpha3.EnvoyFilter_Patch_Operation
-		value     proto.Message
-	}
+	gateway := r.gatewayUnderAgent().StaticResources
+	listener := gateway.Listeners[0]
 	all := []patch{
-		{networkingv1alpha3.EnvoyFilter_LISTENER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, r.listenerPatch()},
+		{networkingv1alpha3.EnvoyFilter_LISTENER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, listenerPatch(listener)},
 		// Before istiod's tls_inspector, where nobody knows yet who it is.
 		{networkingv1alpha3.EnvoyFilter_LISTENER_FILTER, r.atListener(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_FIRST,
-			bootstrap.ArrivalsFilter(maxWaiting)},
-		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
-			bootstrap.ExpiryFilter()},
-		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, filter},
-		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
-			bootstrap.SNIFilter(cache, 0)},
-		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE,
-			r.config.OutcomeFilter()},
-		{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE,
-			r.config.ReadAheadTCPProxy(bootstrap.ForwardProxyName)},
-		{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, r.config.ForwardProxyCluster(cache)},
+			listener.ListenerFilters[0]},
 	}
-	if collector := r.config.OTLPCluster(); collector != nil {
-		all = append(all, patch{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, collector})
+	filters := listener.FilterChains[0].Filters
+	proxy := len(filters) - 1
+	for _, filter := range filters[:proxy] {
+		if r.PolicyBy == ByECDS && bootstrap.IsPolicyFilter(filter) {
+			filter = bootstrap.DiscoveredPolicyFilter()
+		}
+		all = append(all, patch{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(),
+			networkingv1alpha3.EnvoyFilter_Patch_INSERT_BEFORE, filter})
 	}
-	var patches []*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch
+	all = append(all, patch{networkingv1alpha3.EnvoyFilter_NETWORK_FILTER, r.atTCPProxy(), networkingv1alpha3.EnvoyFilter_Patch_MERGE, filters[proxy]})
+	for _, cluster := range gateway.Clusters {
+		all = append(all, patch{networkingv1alpha3.EnvoyFilter_CLUSTER, atGateway(), networkingv1alpha3.EnvoyFilter_Patch_ADD, cluster})
+	}
+	return rendered(all)
+}
+
+func rendered(all []patch) (patches []*networkingv1alpha3.EnvoyFilter_EnvoyConfigObjectPatch, err error) {
 	for _, p := range all {
 		value, err := patchValue(p.value)
 		if err != nil {
@@ -83,8 +81,7 @@ func (r *renderer) chainPatches() ([]*networkingv1alpha3.EnvoyFilter_EnvoyConfig
 
 // listenerPatch has what bootstrap.Gateway gives its listener and istiod does
 // not. istiod adds the tls_inspector by itself, since the outer TLS has ALPN.
-func (r *renderer) listenerPatch() *listenerv3.Listener {
-	full := bootstrap.Gateway(r.config, "").StaticResources.Listeners[0]
+func listenerPatch(full *listenerv3.Listener) *listenerv3.Listener {
 	return &listenerv3.Listener{
 		AccessLog:                     full.AccessLog,
 		ListenerFiltersTimeout:        full.ListenerFiltersTimeout, // istiod's is 15 s

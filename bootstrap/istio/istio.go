@@ -51,6 +51,9 @@ func Render(p Policy, o Options) (Manifests, error) {
 	if err := o.Validate(); err != nil {
 		return Manifests{}, err
 	}
+	if err := bootstrap.CheckNames(p.Document, o.Network.DNSNames); err != nil {
+		return Manifests{}, err
+	}
 	p.Text = document.WithEndMark(p.Text)
 	r := &renderer{Options: o, policy: p, config: bootstrap.Config{Listen: o.listen(), Network: &o.Network,
 		MaxClientHelloBytes: p.Document.Defaults.MaxClientHelloBytes, ListenersChange: o.DataPlane == SidecarPlane}}

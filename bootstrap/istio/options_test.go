@@ -61,3 +61,21 @@ func TestOptionsReportEveryMistake(t *testing.T) {
 		}
 	}
 }
+
+func TestTheGatewayTakesAsManyWaitingConnectionsAsAsked(t *testing.T) {
+	for _, f := range render(t, richPolicy, func(o *istio.Options) { o.Network.MaxWaiting = 123 }).Files {
+		text := string(f.Content)
+		if f.Name == "envoyfilter.yaml" && (!strings.Contains(text, "max_waiting: 123\n") || !strings.Contains(text, `value: "123"`)) {
+			t.Error("--max-waiting does not reach both filters")
+		}
+	}
+}
+
+func TestLimitsOfNamesFitIntoTheCache(t *testing.T) {
+	o := istio.DefaultOptions()
+	o.Network.DNSNames = 100
+	_, err := istio.Render(parse(t, `{version: 1, defaults: {limits: {per_caller: {names: 101}}}, rules: [{name: a, hosts: [a.example.com]}]}`), o)
+	if err == nil || !strings.Contains(err.Error(), "--dns-names") {
+		t.Errorf("error %v, want it to name --dns-names", err)
+	}
+}

@@ -11,13 +11,18 @@ import (
 
 func (r *renderer) bootstrapName() string { return r.Name + "-bootstrap" }
 
-// bootstrapOverride returns what Istio's agent merges into its own bootstrap:
-// our listener, with the certificates that the agent serves, and the cluster.
-func (r *renderer) bootstrapOverride() ([]byte, error) {
+// gatewayUnderAgent is the gateway in a pod that has Istio's agent.
+func (r *renderer) gatewayUnderAgent() *bootstrapv3.Bootstrap {
 	c := r.config
 	c.TLS = &bootstrap.TLS{IstioAgent: true}
 	c.RequireEndMark = true
-	b := bootstrap.Gateway(c, policyDir+"/"+policyFile)
+	return bootstrap.Gateway(c, policyDir+"/"+policyFile)
+}
+
+// bootstrapOverride returns what Istio's agent merges into its own bootstrap:
+// our listener, with the certificates that the agent serves, and the cluster.
+func (r *renderer) bootstrapOverride() ([]byte, error) {
+	b := r.gatewayUnderAgent()
 	override := &bootstrapv3.Bootstrap{StaticResources: b.StaticResources, StatsConfig: b.StatsConfig}
 	if err := bootstrap.Validate(override); err != nil {
 		return nil, err

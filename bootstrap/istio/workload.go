@@ -23,8 +23,8 @@ import (
 // ModuleDir is where the image has the module, and where Envoy looks for it.
 const ModuleDir = "/usr/local/lib/wildcard-egress"
 
-// CommandFile is the command line in the image.
-const CommandFile = "/usr/local/bin/wildcard-egress"
+// commandFile is the command line in the image.
+const commandFile = "/usr/local/bin/wildcard-egress"
 
 // mountedImage is where the image lies with ByMount.
 const mountedImage = "/opt/wildcard-egress"
@@ -137,7 +137,7 @@ func (r *renderer) memoryLimit() resource.Quantity {
 }
 
 func (r *renderer) container() corev1.Container {
-	command := CommandFile
+	command := commandFile
 	c := corev1.Container{
 		Name:  "istio-proxy", // Istio's name for it
 		Image: r.Image,

@@ -42,11 +42,10 @@ type Config struct {
 	MaxWaiting uint32
 }
 
-// Decisions kept for each worker, about half a kilobyte each.
-const (
-	defaultDecisionCache = 4096
-	maxDecisionCache     = 1 << 20
-)
+const defaultDecisionCache = 4096
+
+// MaxDecisionCache bounds Config.DecisionCache: a decision has about half a kilobyte.
+const MaxDecisionCache = 1 << 20
 
 // inline is a policy within another document: as a mapping, or as a string.
 type inline []byte
@@ -93,8 +92,8 @@ func ParseConfig(raw []byte) (Config, error) {
 	if c.Caller != "" && c.Caller != CallerCertificate && c.Caller != CallerProxyProtocol {
 		return c, fmt.Errorf("filter_config: caller: %q: want %s or %s", c.Caller, CallerCertificate, CallerProxyProtocol)
 	}
-	if c.DecisionCache < 0 || c.DecisionCache > maxDecisionCache {
-		return c, fmt.Errorf("filter_config: decision_cache: %d: give a number from 0 to %d", c.DecisionCache, maxDecisionCache)
+	if c.DecisionCache < 0 || c.DecisionCache > MaxDecisionCache {
+		return c, fmt.Errorf("filter_config: decision_cache: %d: give a number from 0 to %d", c.DecisionCache, MaxDecisionCache)
 	}
 	return c, nil
 }

@@ -6,9 +6,11 @@ import (
 
 	bootstrapv3 "github.com/envoyproxy/go-control-plane/envoy/config/bootstrap/v3"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/bootstrap/folder"
+	"wildcard-egress/filter"
 )
 
 func newBootstrapCommand() *cobra.Command {
@@ -27,11 +29,18 @@ libwildcard_egress.so.`,
 	return c
 }
 
+// gatewayFlags are what `bootstrap gateway` can be told.
+type gatewayFlags struct {
+	bootstrapFlags
+	ambient        ambientFlags
+	network        bootstrap.Network
+	require        bool
+	requireEndMark bool
+	decisionCache  uint32
+}
+
 func newGatewayCommand() *cobra.Command {
-	f, ambient := &bootstrapFlags{}, &ambientFlags{}
-	network := bootstrap.DefaultNetwork()
-	var require, requireEndMark bool
-	var decisionCache uint32
+	f := &gatewayFlags{network: bootstrap.DefaultNetwork()}
 	c := &cobra.Command{
 		Use:   "gateway POLICY",
 		Short: "The egress gateway: wildcard_egress, sni_dynamic_forward_proxy, tcp_proxy",
@@ -47,65 +56,75 @@ listener is on loopback, and takes callers and ports from the PROXY protocol.`,
 		Example: `  wildcard-egress bootstrap gateway policy.yaml \
     --cert gateway.pem --key gateway.key --ca ca.pem > gateway.yaml
   wildcard-egress bootstrap gateway --ambient policy.yaml > gateway.yaml`,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if f.policy == "-" {
-				return fmt.Errorf("gateway: name the policy's file, not -: the gateway reads and watches it")
-			}
-			if f.cert+f.key+f.ca == "" && !cmd.Flags().Changed("listen") {
-				f.listen = plainListen
-			}
-			config, err := f.config()
-			config.Network = &network
-			err = errors.Join(err, network.Validate(), ambient.check(cmd.Flags()))
-			if !ambient.on { // else it listens elsewhere
-				err = errors.Join(err, apart(place{"--listen", config.Listen}, place{"--admin", config.Admin}))
-			}
-			if config.AllowPrivateAddresses && len(network.Guard.Allow)+len(network.Guard.Deny) > 0 {
-				err = errors.Join(err, errors.New("--guard-allow, --guard-deny: --address-guard off leaves nothing for them to change"))
-			}
-			if err != nil {
-				return err
-			}
-			if config.TLS == nil && !ambient.on {
-				warnOfUnknownCallers(cmd.ErrOrStderr(), config.Listen)
-			}
-			config.RequirePolicyAtStart, config.RequireEndMark = require, requireEndMark
-			if cmd.Flags().Changed("decision-cache") {
-				config.DecisionCache = &decisionCache
-			}
-			if d, err := f.policy.read(cmd); err == nil {
-				config.MaxClientHelloBytes = d.Defaults.MaxClientHelloBytes
-				if err := bootstrap.CheckNames(d, network.DNSNames); err != nil {
-					return err
-				}
-			} else {
-				what := "denies everything"
-				if require {
-					what = "does not start"
-				}
-				fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
-			}
-			b := bootstrap.Gateway(config, string(f.policy))
-			if ambient.on {
-				if b, err = ambient.render(config, cmd.Flags(), string(f.policy)); err != nil {
-					return err
-				}
-			}
-			return f.render(cmd, b)
-		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd) },
 	}
 	f.add(c, "0.0.0.0:8443", defaultAdmin)
 	f.addLDS(c.Flags())
-	addNetworkFlags(c.Flags(), &network)
-	ambient.add(c.Flags())
-	c.Flags().BoolVar(&require, "require-policy-at-start", false,
+	addNetworkFlags(c.Flags(), &f.network)
+	f.ambient.add(c.Flags())
+	c.Flags().BoolVar(&f.require, "require-policy-at-start", false,
 		"refuse to start without a good policy, instead of denying everything until there is one")
-	c.Flags().BoolVar(&requireEndMark, "require-end-mark", false,
+	c.Flags().BoolVar(&f.requireEndMark, "require-end-mark", false,
 		"refuse every policy whose last line is not \"...\"; else only one that may have been cut off, being written in place")
-	c.Flags().Uint32Var(&decisionCache, "decision-cache", 0,
+	c.Flags().Uint32Var(&f.decisionCache, "decision-cache", 0,
 		"how many decisions each worker keeps (the module's default is 4096); 0: none, every connection asks the policy")
 	new(optionsFile).add(c)
 	return c
+}
+
+func (f *gatewayFlags) run(cmd *cobra.Command) error {
+	if f.policy == "-" {
+		return fmt.Errorf("gateway: name the policy's file, not -: the gateway reads and watches it")
+	}
+	config, err := f.config(cmd.Flags())
+	if err != nil {
+		return err
+	}
+	if config.TLS == nil && !f.ambient.on {
+		warnOfUnknownCallers(cmd.ErrOrStderr(), config.Listen)
+	}
+	if d, err := f.policy.read(cmd); err == nil {
+		config.MaxClientHelloBytes = d.Defaults.MaxClientHelloBytes
+		if err := bootstrap.CheckNames(d, f.network.DNSNames); err != nil {
+			return err
+		}
+	} else {
+		what := "denies everything"
+		if f.require {
+			what = "does not start"
+		}
+		fmt.Fprintf(cmd.ErrOrStderr(), "warning: the gateway %s until the policy is mended:\n%v\n", what, err)
+	}
+	b := bootstrap.Gateway(config, string(f.policy))
+	if f.ambient.on {
+		if b, err = f.ambient.render(config, cmd.Flags(), string(f.policy)); err != nil {
+			return err
+		}
+	}
+	return f.render(cmd, b)
+}
+
+// config checks all the flags and reports every mistake.
+func (f *gatewayFlags) config(flags *pflag.FlagSet) (bootstrap.Config, error) {
+	if f.cert+f.key+f.ca == "" && !flags.Changed("listen") {
+		f.listen = plainListen
+	}
+	config, err := f.bootstrapFlags.config()
+	faults := faults{err, f.network.Validate(), f.ambient.check(flags)}
+	if !f.ambient.on { // else it listens elsewhere
+		faults = append(faults, apart(place{"--listen", config.Listen}, place{"--admin", config.Admin}))
+	}
+	if guard := f.network.Guard; config.AllowPrivateAddresses && len(guard.Allow)+len(guard.Deny) > 0 {
+		faults.add("--guard-allow, --guard-deny: --address-guard off leaves nothing for them to change")
+	}
+	if f.decisionCache > filter.MaxDecisionCache {
+		faults.add("--decision-cache %d: want 0 to %d", f.decisionCache, filter.MaxDecisionCache)
+	}
+	config.Network, config.RequirePolicyAtStart, config.RequireEndMark = &f.network, f.require, f.requireEndMark
+	if flags.Changed("decision-cache") {
+		config.DecisionCache = &f.decisionCache
+	}
+	return config, faults.err()
 }
 
 func newSidecarCommand() *cobra.Command {
@@ -132,7 +151,9 @@ one listener, and does not see which port the application meant.`,
 				GatewayPrincipal: principal,
 				Passthrough:      choiceFlag(&faults, "--unlisted", unlisted, "block", "passthrough") == "passthrough",
 			}
-			s.GatewayHost, s.GatewayPort = gatewayFlag(&faults, gateway)
+			if s.GatewayHost, s.GatewayPort, err = bootstrap.HostPort(gateway, "127.0.0.1:8443"); err != nil {
+				faults.add("--gateway %w", err)
+			}
 			if err := errors.Join(faults...); err != nil {
 				return err
 			}

@@ -8,7 +8,6 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -17,7 +16,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"wildcard-egress/bootstrap"
-	"wildcard-egress/filter/policy/servername"
 )
 
 // bootstrapFlags are the flags that all bootstraps share. Later tools rely on
@@ -178,15 +176,4 @@ func choiceFlag(faults *faults, flag, text string, choices ...string) string {
 		faults.add("%s %q: want %s", flag, text, strings.Join(choices, " or "))
 	}
 	return text
-}
-
-// gatewayFlag reads HOST:PORT, where HOST is an IP address or a full host name.
-func gatewayFlag(faults *faults, text string) (host string, port uint16) {
-	host, digits, err := net.SplitHostPort(text)
-	number, errPort := strconv.ParseUint(digits, 10, 16)
-	_, errIP := netip.ParseAddr(host)
-	if _, errName := servername.Parse([]byte(host)); err != nil || errPort != nil || number == 0 || (errIP != nil && errName != nil) {
-		faults.add("--gateway %q: want the gateway's HOST:PORT, such as 127.0.0.1:8443", text)
-	}
-	return host, uint16(number)
 }

@@ -54,6 +54,8 @@ func TestBootstrapRefusesWrongFlagsByName(t *testing.T) {
 		"a guard that is neither":         {append(sidecar, "--address-guard", "maybe"), `--address-guard "maybe": want on or off`},
 		"an old Envoy":                    {append(sidecar, "--envoy-version", "1.38"), `--envoy-version "1.38": needs 1.39 or newer`},
 		"more than loopback has ports":    {[]string{"gateway", "policy.yaml", "--ambient", "--admin", "127.0.0.1:9901", "--max-connections", "40000"}, "--max-connections 40000: loopback has 28232 ports"},
+		"more decisions than fit":         {[]string{"gateway", "policy.yaml", "--decision-cache", "2000000"}, "--decision-cache 2000000: want 0 to 1048576"},
+		"more waiting than any has":       {[]string{"gateway", "policy.yaml", "--max-waiting", "10000000"}, "--max-waiting 10000000: want 1 to 1048576"},
 		"no connections":                  {append(sidecar, "--max-connections", "0"), "--max-connections 0"},
 		"a port that is too big":          {append(sidecar, "--upstream-port", "65536"), "--upstream-port"},
 		"a path with a control code":      {append(sidecar, "--access-log", "a\nb"), `--access-log "a\nb"`},

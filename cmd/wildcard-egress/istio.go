@@ -77,7 +77,7 @@ func (f *istioFlags) add(c *cobra.Command) {
 	flags.Var(destinationsFlag{&f.AllowEgress}, "allow-egress",
 		"let the applications' pods reach a `DESTINATION`, too: NAMESPACE or CIDR, and :PORT if not all; may be repeated")
 	flags.Var(destinationsFlag{&f.GatewayAllowEgress}, "gateway-allow-egress", "let the gateway's pods reach a `DESTINATION`, too; may be repeated")
-	flags.BoolVar(&f.IPv6, "ipv6", f.IPv6, "the pods have IPv6 addresses; matters with --no-envoyfilter alone")
+	flags.BoolVar(&f.IPv6, "ipv6", f.IPv6, "the pods have IPv6 addresses; matters with --no-envoyfilter, and with --data-plane ambient")
 	addNetworkFlags(flags, &f.Network)
 }
 

@@ -17,7 +17,7 @@ const followEvery = 100 * time.Millisecond
 
 // Tail reads a file that is being written, also when it is rotated: renamed and
 // made anew, or cut to nothing. Its Read waits for more, and ends with io.EOF when
-// its context ends. Close it.
+// its context ends, whatever is left to read. Close it.
 type Tail struct {
 	ctx     context.Context
 	path    string
@@ -56,7 +56,7 @@ func (t *Tail) Close() error {
 }
 
 func (t *Tail) Read(b []byte) (int, error) {
-	for {
+	for t.ctx.Err() == nil {
 		if t.file != nil {
 			n, err := t.file.Read(b)
 			if n > 0 {
@@ -74,10 +74,10 @@ func (t *Tail) Read(b []byte) (int, error) {
 		}
 		select {
 		case <-t.ctx.Done():
-			return 0, io.EOF
 		case <-time.After(followEvery):
 		}
 	}
+	return 0, io.EOF
 }
 
 // turned opens the file that is at the path now, if it is another one than that

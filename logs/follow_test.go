@@ -3,6 +3,7 @@ package logs
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,5 +116,20 @@ func TestTailBeginsWithTheLastBytes(t *testing.T) {
 func TestTailOfADirectoryIsRefused(t *testing.T) {
 	if _, err := OpenTail(t.Context(), t.TempDir(), 0); err == nil {
 		t.Error("a directory is followed, and nothing will ever come")
+	}
+}
+
+func TestTailEndsThoughThereIsMore(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	write(t, path, refusal(web, "a.example.com", "no_rule"))
+	ctx, cancel := context.WithCancel(t.Context())
+	tail, err := OpenTail(ctx, path, 1<<20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tail.Close()
+	cancel()
+	if n, err := tail.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+		t.Errorf("Read = %d, %v, want 0, EOF", n, err)
 	}
 }

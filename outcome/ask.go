@@ -92,7 +92,7 @@ func (a *Asker) reasonOf(addrs []netip.Addr, err error, code *rcode) string {
 
 // passes says whether the address guard lets an address through.
 func (a *Asker) passes(addr netip.Addr) bool {
-	return !slices.ContainsFunc(a.config.Denied, func(p netip.Prefix) bool { return p.Contains(addr) })
+	return !slices.ContainsFunc(a.config.Denied, func(p netip.Prefix) bool { return p.Contains(addr) || p.Contains(addr.Unmap()) })
 }
 
 // dial goes to the servers that were given, in turn, or to that of the system

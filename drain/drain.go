@@ -7,11 +7,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
+
+	"wildcard-egress/internal/admin"
 )
 
 // Options say how long a drain takes.
@@ -21,34 +21,31 @@ type Options struct {
 	For   time.Duration // open connections may go on for so long, after Grace
 }
 
-const (
-	pause      = 250 * time.Millisecond // between two looks at what is open
-	askTimeout = 30 * time.Second
-)
+const pause = 250 * time.Millisecond // between two looks at what is open
 
 // Run makes the Envoy with this admin interface, HOST:PORT or a URL, not ready,
 // then closes its inbound listener, and returns how many connections are left: at
 // once when there are none, and after o.For in any case. Envoy goes on running. If it
 // has no listener on o.Port, that is an error, and nothing has changed.
-func Run(ctx context.Context, admin string, o Options) (left int, err error) {
-	if !strings.Contains(admin, "://") {
-		admin = "http://" + admin
-	}
-	admin = strings.TrimSuffix(admin, "/")
-	if _, err := open(ctx, admin, o.Port); err != nil { // a wrong port changes nothing
+func Run(ctx context.Context, address string, o Options) (left int, err error) {
+	envoy, err := admin.New(address)
+	if err != nil {
 		return 0, err
 	}
-	if _, err := ask(ctx, http.MethodPost, admin+"/healthcheck/fail"); err != nil {
+	if _, err := open(ctx, envoy, o.Port); err != nil { // a wrong port changes nothing
+		return 0, err
+	}
+	if _, err := envoy.Post(ctx, "/healthcheck/fail"); err != nil {
 		return 0, err
 	}
 	if err := wait(ctx, o.Grace); err != nil {
 		return 0, err
 	}
-	if _, err := ask(ctx, http.MethodPost, admin+"/drain_listeners?inboundonly"); err != nil {
+	if _, err := envoy.Post(ctx, "/drain_listeners?inboundonly"); err != nil {
 		return 0, err
 	}
 	for end := time.Now().Add(o.For); ; {
-		left, err = open(ctx, admin, o.Port)
+		left, err = open(ctx, envoy, o.Port)
 		rest := time.Until(end)
 		if err != nil || left == 0 || rest <= 0 {
 			return left, err
@@ -68,29 +65,10 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func ask(ctx context.Context, method, url string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, url, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %.200q", url, response.Status, body)
-	}
-	return body, err
-}
-
 // open is how many connections a listener has.
-func open(ctx context.Context, admin string, port uint16) (int, error) {
+func open(ctx context.Context, envoy *admin.Client, port uint16) (int, error) {
 	filter := fmt.Sprintf(`^listener\..*_%d\.downstream_cx_active$`, port)
-	body, err := ask(ctx, http.MethodGet, admin+"/stats?format=json&filter="+url.QueryEscape(filter))
+	body, err := envoy.Get(ctx, "/stats?format=json&filter="+url.QueryEscape(filter))
 	if err != nil {
 		return 0, err
 	}

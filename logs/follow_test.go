@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"wildcard-egress/accesslog"
+	"wildcard-egress/internal/testfile"
 )
 
 // followed are the server names that come, and the kinds of other lines.
@@ -56,18 +57,6 @@ func wantNames(t *testing.T, names <-chan string, want ...string) {
 	}
 }
 
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func rename(t *testing.T, from, to string) {
 	t.Helper()
 	if err := os.Rename(from, to); err != nil {
@@ -78,35 +67,35 @@ func rename(t *testing.T, from, to string) {
 func TestTailFollowsRotation(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	line := func(name string) string { return refusal(web, name, "no_rule") }
-	write(t, path, line("old.example.com"))
+	testfile.Append(t, path, line("old.example.com"))
 	names := followed(t, path, 0)
-	write(t, path, line("a.example.com")[:50])
-	write(t, path, line("a.example.com")[50:])
+	testfile.Append(t, path, line("a.example.com")[:50])
+	testfile.Append(t, path, line("a.example.com")[50:])
 	wantNames(t, names, "a.example.com")
 
 	rename(t, path, path+".1") // logrotate, create
-	write(t, path+".1", line("late.example.com"))
-	write(t, path, line("b.example.com"))
+	testfile.Append(t, path+".1", line("late.example.com"))
+	testfile.Append(t, path, line("b.example.com"))
 	wantNames(t, names, "late.example.com", "b.example.com")
 
 	rename(t, path, path+".2") // nothing there for a while, and a half line before
-	write(t, path+".2", line("half.example.com")[:70])
-	write(t, path, line("c.example.com"))
+	testfile.Append(t, path+".2", line("half.example.com")[:70])
+	testfile.Append(t, path, line("c.example.com"))
 	wantNames(t, names, fmt.Sprint("kind ", accesslog.Broken), "c.example.com")
 
-	write(t, path, strings.Repeat(line("d.example.com"), 2))
+	testfile.Append(t, path, strings.Repeat(line("d.example.com"), 2))
 	wantNames(t, names, "d.example.com", "d.example.com")
 	if err := os.Truncate(path, 0); err != nil { // logrotate, copytruncate
 		t.Fatal(err)
 	}
-	write(t, path, line("e.example.com"))
+	testfile.Append(t, path, line("e.example.com"))
 	wantNames(t, names, "e.example.com")
 }
 
 func TestTailBeginsWithTheLastBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	line := refusal(web, "a.example.com", "no_rule")
-	write(t, path, strings.Repeat(line, 3))
+	testfile.Append(t, path, strings.Repeat(line, 3))
 	names := followed(t, path, int64(len(line)+20))
 	wantNames(t, names, fmt.Sprint("kind ", accesslog.Broken), "a.example.com")
 	names = followed(t, path, 1<<20)
@@ -121,7 +110,7 @@ func TestTailOfADirectoryIsRefused(t *testing.T) {
 
 func TestTailEndsThoughThereIsMore(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
-	write(t, path, refusal(web, "a.example.com", "no_rule"))
+	testfile.Append(t, path, refusal(web, "a.example.com", "no_rule"))
 	ctx, cancel := context.WithCancel(t.Context())
 	tail, err := OpenTail(ctx, path, 1<<20)
 	if err != nil {

@@ -4,24 +4,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"net/url"
 	"regexp"
 	"strings"
 	"time"
+
+	"wildcard-egress/internal/admin"
 )
 
 // Ask returns the body of a GET of Envoy's admin interface. path begins with a
 // slash and may have a query.
 type Ask func(path string) ([]byte, error)
 
-const (
-	askTimeout = 30 * time.Second // of one question, where the whole has no limit
-	// maxAnswer bounds an answer: the config_dump of a gateway in a large mesh
-	// has some ten megabytes.
-	maxAnswer = 256 << 20
-)
+const askTimeout = 30 * time.Second // of one question to kubectl or the resolver
 
 // How long all questions to one admin interface may take together: an answer may
 // come byte by byte.
@@ -35,41 +29,20 @@ const (
 // Admin asks at HOST:PORT or at a URL such as http://127.0.0.1:9901. All its
 // questions have so much time from now.
 func Admin(ctx context.Context, address string, within time.Duration) (Ask, error) {
-	if !strings.Contains(address, "://") {
-		address = "http://" + address
+	client, err := admin.New(address)
+	if err != nil {
+		return nil, err
 	}
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		return nil, fmt.Errorf("--admin %q: want HOST:PORT such as 127.0.0.1:9901, or a URL", address)
-	}
-	base := strings.TrimSuffix(u.String(), "/")
 	end := time.Now().Add(within)
 	return func(path string) ([]byte, error) {
 		ctx, cancel := context.WithDeadline(ctx, end)
 		defer cancel()
-		body, err := get(ctx, base, path)
+		body, err := client.Get(ctx, path)
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = fmt.Errorf("no whole answer within %v; check the address, or ask again when Envoy is less busy", within)
 		}
 		return body, err
 	}, nil
-}
-
-func get(ctx context.Context, base, path string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, base+path, nil)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
-	if err == nil && response.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s: %.200q", path, response.Status, body)
-	}
-	return body, err
 }
 
 // Pod asks through Istio's agent in the proxy of a pod, as istioctl does.

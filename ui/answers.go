@@ -14,6 +14,7 @@ import (
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/analysis"
+	"wildcard-egress/filter/policy/document"
 	"wildcard-egress/livepolicy"
 	"wildcard-egress/logs"
 )
@@ -112,14 +113,34 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 		fault(w, http.StatusBadRequest, fmt.Errorf("port %q: want a number from 0 to 65535", q.Get("port")))
 		return
 	}
+	request := policy.Request{ServerName: q.Get("server_name"), Principal: q.Get("principal"), Port: uint16(port)}
+	s.answerBy(w, func(d *document.Document) (any, error) { return explained(analysis.Explain(d, request)), nil })
+}
+
+// answerBy answers what takes long. A client that does not read its answer keeps no
+// other waiting.
+func (s *Server) answerBy(w http.ResponseWriter, find func(*document.Document) (any, error)) {
+	found, status, err := s.find(find)
+	if err != nil {
+		fault(w, status, err)
+		return
+	}
+	answer(w, found)
+}
+
+// find asks one question at a time, by the policy of now; status is the error's.
+func (s *Server) find(find func(*document.Document) (any, error)) (found any, status int, err error) {
 	s.scanning.Lock()
 	defer s.scanning.Unlock()
 	_, d, err := s.config.Policy()
 	if err != nil {
-		fault(w, http.StatusConflict, err)
-		return
+		return nil, http.StatusConflict, err
 	}
-	e := analysis.Explain(d, policy.Request{ServerName: q.Get("server_name"), Principal: q.Get("principal"), Port: uint16(port)})
+	found, err = find(d)
+	return found, http.StatusInternalServerError, err
+}
+
+func explained(e analysis.Explanation) explainAnswer {
 	a := explainAnswer{
 		ServerName: e.Request.ServerName, Decision: e.Decision.Action.String(), Rule: e.Decision.Rule, Reason: string(e.Decision.Reason),
 		Advice: logs.Advice(string(e.Decision.Reason)), Port: e.Decision.Port, Others: append([]analysis.OtherRule{}, e.Others...),
@@ -130,7 +151,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request) {
 	if e.Err != nil {
 		a.Error = e.Err.Error()
 	}
-	answer(w, a)
+	return a
 }
 
 // learn reads the log's end anew, so that it goes by the policy of now.
@@ -147,19 +168,9 @@ func (s *Server) learn(w http.ResponseWriter, r *http.Request) {
 		fault(w, http.StatusBadRequest, fmt.Errorf("caller %w", err))
 		return
 	}
-	s.scanning.Lock()
-	defer s.scanning.Unlock()
-	_, d, err := s.config.Policy()
-	if err != nil {
-		fault(w, http.StatusConflict, err)
-		return
-	}
-	learned, err := learnFrom(s.config.Log, callers, logs.LearnOptions{Least: least, WildcardAt: wildcardAt, Policy: d})
-	if err != nil {
-		fault(w, http.StatusInternalServerError, err)
-		return
-	}
-	answer(w, learned)
+	s.answerBy(w, func(d *document.Document) (any, error) {
+		return learnFrom(s.config.Log, callers, logs.LearnOptions{Least: least, WildcardAt: wildcardAt, Policy: d})
+	})
 }
 
 func learnFrom(path string, callers *logs.Callers, o logs.LearnOptions) (logs.Learned, error) {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -14,6 +15,7 @@ import (
 	"testing"
 
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/internal/testfile"
 	"wildcard-egress/logs"
 )
 
@@ -25,14 +27,17 @@ const (
 )
 
 // page is a served page about a log.
-type page struct{ url, host, log, policy string }
+type page struct {
+	server                 *Server
+	url, host, log, policy string
+}
 
 func serve(t *testing.T) page {
 	t.Helper()
 	dir := t.TempDir()
 	p := page{log: filepath.Join(dir, "access.log"), policy: filepath.Join(dir, "policy.yaml")}
-	write(t, p.policy, wikipedia)
-	write(t, p.log, "[2026-11-26][info] starting\n"+strings.ReplaceAll(refused+refused, "NAME", "api.example.com"))
+	testfile.Append(t, p.policy, wikipedia)
+	testfile.Append(t, p.log, "[2026-11-26][info] starting\n"+strings.ReplaceAll(refused+refused, "NAME", "api.example.com"))
 	s, err := New(t.Context(), Config{Log: p.log, Policy: func() ([]byte, *document.Document, error) {
 		text, err := os.ReadFile(p.policy)
 		if err != nil {
@@ -49,21 +54,9 @@ func serve(t *testing.T) page {
 		t.Fatal(err)
 	}
 	go func() { _ = s.Serve(t.Context(), l) }() // until the test ends
-	p.host = l.Addr().String()
+	p.server, p.host = s, l.Addr().String()
 	p.url = "http://" + p.host
 	return p
-}
-
-func write(t *testing.T, path, text string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(text); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func (p page) ask(t *testing.T, method, path string, header map[string]string) (*http.Response, string) {
@@ -171,7 +164,7 @@ func TestThePageAnswers(t *testing.T) {
 	if policy.Text != wikipedia || policy.Rules != 1 || policy.Error != "" {
 		t.Errorf("policy %+v", policy)
 	}
-	write(t, p.policy, "nonsense: 1\n") // what is asked goes by the file of now
+	testfile.Append(t, p.policy, "nonsense: 1\n") // what is asked goes by the file of now
 	answer("/api/policy", &policy)
 	if !strings.Contains(policy.Error, "nonsense") {
 		t.Errorf("policy %+v", policy)
@@ -179,6 +172,41 @@ func TestThePageAnswers(t *testing.T) {
 	if response, body := p.ask(t, "GET", "/api/explain?server_name=a.b", nil); response.StatusCode != 409 || !strings.Contains(body, "nonsense") {
 		t.Errorf("explain with a broken policy: %d %s", response.StatusCode, body)
 	}
+}
+
+// stuck is the answer to a client that reads nothing until it is let go.
+type stuck struct {
+	http.ResponseWriter
+	writes, letGo chan struct{}
+}
+
+func (s stuck) Write(b []byte) (int, error) {
+	close(s.writes)
+	<-s.letGo
+	return len(b), nil
+}
+
+func TestAClientThatDoesNotReadKeepsNoOtherWaiting(t *testing.T) {
+	p := serve(t)
+	question := func() *http.Request {
+		r := httptest.NewRequest("GET", "/api/explain?server_name=en.wikipedia.org", nil)
+		r.Host = "127.0.0.1:1"
+		return r
+	}
+	first := stuck{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
+	ended := make(chan struct{})
+	go func() {
+		p.server.Handler(1).ServeHTTP(first, question())
+		close(ended)
+	}()
+	<-first.writes
+	second := httptest.NewRecorder()
+	p.server.Handler(1).ServeHTTP(second, question())
+	if second.Code != http.StatusOK {
+		t.Errorf("status %d", second.Code)
+	}
+	close(first.letGo)
+	<-ended
 }
 
 func TestDecisionsComeAsTheyAreMade(t *testing.T) {
@@ -207,7 +235,7 @@ func TestDecisionsComeAsTheyAreMade(t *testing.T) {
 			t.Errorf("decision %+v", d)
 		}
 	}
-	write(t, p.log, strings.Replace(refused, "NAME", "<img src=x onerror=alert(1)>", 1))
+	testfile.Append(t, p.log, strings.Replace(refused, "NAME", "<img src=x onerror=alert(1)>", 1))
 	if d := next(); d.ServerName != "<img src=x onerror=alert(1)>" {
 		t.Errorf("decision %+v", d)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -12,13 +11,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"wildcard-egress/filter/policy/document"
-	"wildcard-egress/preflight"
+	"wildcard-egress/internal/admin"
 	"wildcard-egress/ui"
 )
 
 func newUICommand() *cobra.Command {
 	var file policyFile
-	var log, admin, listen string
+	var log, address, listen string
 	c := &cobra.Command{
 		Use:   "ui --log FILE [--admin HOST:PORT] POLICY",
 		Short: "Show a page: decisions as they come, who was refused and why, and what would allow it",
@@ -30,8 +29,7 @@ It is for you, on this machine: it listens on a loopback address only, never wri
 and answers no other site's page. Who else is logged in here can read it too.`,
 		Example: `  wildcard-egress ui --log /var/log/wildcard-egress/access.log --admin 127.0.0.1:9901 policy.yaml`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			address, err := netip.ParseAddrPort(listen)
-			if err != nil || !address.Addr().IsLoopback() {
+			if at, err := netip.ParseAddrPort(listen); err != nil || !at.Addr().IsLoopback() {
 				return fmt.Errorf("ui: --listen %q: want a port of 127.0.0.1 or [::1]; from elsewhere, ssh -L or kubectl port-forward", listen)
 			}
 			if log == "" || log == "-" || file == "-" {
@@ -42,7 +40,7 @@ and answers no other site's page. Who else is logged in here can read it too.`,
 			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
-			config, err := uiConfig(ctx, cmd, string(file), log, admin)
+			config, err := uiConfig(cmd, string(file), log, address)
 			if err != nil {
 				return err
 			}
@@ -62,13 +60,13 @@ and answers no other site's page. Who else is logged in here can read it too.`,
 		},
 	}
 	c.Flags().StringVar(&log, "log", "", "the gateway's access log, a `FILE` (required)")
-	c.Flags().StringVar(&admin, "admin", "", "Envoy's admin interface, `HOST:PORT` or a URL; absent: it is not asked")
+	c.Flags().StringVar(&address, "admin", "", "Envoy's admin interface, `HOST:PORT` or a URL; absent: it is not asked")
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8099", "where the page is, an `ADDRESS:PORT` of this machine; port 0: any")
 	file.add(c, "POLICY")
 	return c
 }
 
-func uiConfig(ctx context.Context, cmd *cobra.Command, policy, log, admin string) (ui.Config, error) {
+func uiConfig(cmd *cobra.Command, policy, log, address string) (ui.Config, error) {
 	config := ui.Config{Log: log, Policy: func() (text []byte, d *document.Document, err error) {
 		name, text, err := readFile(cmd, policy)
 		if err == nil {
@@ -76,18 +74,12 @@ func uiConfig(ctx context.Context, cmd *cobra.Command, policy, log, admin string
 		}
 		return text, d, err
 	}}
-	if admin == "" {
+	if address == "" {
 		return config, nil
 	}
-	if _, err := preflight.Admin(ctx, admin, askCountersTimeout); err != nil {
-		return config, err
+	client, err := admin.New(address)
+	if err == nil {
+		config.Ask = client.Get
 	}
-	config.Ask = func(ctx context.Context, path string) ([]byte, error) {
-		ask, err := preflight.Admin(ctx, admin, askCountersTimeout)
-		if err != nil {
-			return nil, err
-		}
-		return ask(path)
-	}
-	return config, nil
+	return config, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/creack/pty"
 
+	"wildcard-egress/internal/testfile"
 	"wildcard-egress/testenv/built"
 	"wildcard-egress/testenv/poll"
 )
@@ -50,23 +51,11 @@ func top(t *testing.T, args ...string) *exec.Cmd {
 	return exec.Command(filepath.Join(dir, "wildcard-egress"), append([]string{"logs", "top"}, args...)...)
 }
 
-func appendLine(t *testing.T, path, line string) {
-	t.Helper()
-	f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if _, err := f.WriteString(line); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // On a terminal it shows a screen, follows the file through a rotation, and gives
 // the terminal back at Ctrl-C.
 func TestTopOnATerminal(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
-	appendLine(t, path, refusal)
+	testfile.Append(t, path, refusal)
 	cmd := top(t, "--interval", "100ms", path)
 	terminal, err := pty.StartWithSize(cmd, &pty.Winsize{Rows: 10, Cols: 60})
 	if err != nil {
@@ -78,7 +67,7 @@ func TestTopOnATerminal(t *testing.T) {
 	go func() { _, _ = io.Copy(&out, terminal); close(read) }() // until the process ends: then a read fails
 	shows := func(what string, line string) {
 		poll.Want(t, func() error {
-			appendLine(t, path, line)
+			testfile.Append(t, path, line)
 			if text := out.String(); !regexp.MustCompile(what).MatchString(text) {
 				return fmt.Errorf("no %q:\n%q", what, text[max(0, len(text)-500):])
 			}
@@ -107,7 +96,7 @@ func TestTopOnATerminal(t *testing.T) {
 // Elsewhere it writes lines, to a script or a pipe.
 func TestTopWritesLines(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
-	appendLine(t, path, refusal)
+	testfile.Append(t, path, refusal)
 	for format, want := range map[string]string{"text": `/s `, "json": `"decision":"deny","rule":"\\x1b[2Jrule","reason":"no_rule"`} {
 		cmd := top(t, "--interval", "100ms", "-o", format, path)
 		out, err := cmd.StdoutPipe()
@@ -129,7 +118,7 @@ func TestTopWritesLines(t *testing.T) {
 			ended <- fmt.Errorf("%s: no %q", format, want)
 		}()
 		poll.Want(t, func() error {
-			appendLine(t, path, refusal)
+			testfile.Append(t, path, refusal)
 			select {
 			case err := <-ended:
 				return err

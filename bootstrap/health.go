@@ -16,6 +16,7 @@ import (
 	upstreamhttpv3 "github.com/envoyproxy/go-control-plane/envoy/extensions/upstreams/http/v3"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
@@ -25,14 +26,21 @@ const (
 	MetricsPath = "/stats/prometheus"
 )
 
-// The clusters of the health listener: Envoy's admin interface, and that behind a
+// The health listener and its clusters: Envoy's admin interface, and that behind a
 // filter that lets nothing through without a policy.
 const (
+	healthName       = "health"
 	adminCluster     = "admin"
 	readinessCluster = "readiness" // and its internal listener
 )
 
-const healthTimeout = 5 * time.Second
+// Anybody in the cluster reaches the health listener, and no limit of callers holds
+// there: so what is silent or slow ends soon, and there is a bound. A gateway whose
+// connections take all its files takes no more, and may crash.
+const (
+	healthTimeout     = 5 * time.Second
+	healthConnections = 2048
+)
 
 // withHealth adds the health listener: readiness, which a gateway without a good
 // policy has not, and metrics. Nothing else of the admin interface can be reached.
@@ -56,6 +64,8 @@ func (c Config) withHealth(p parts, listen netip.AddrPort, policyFile string) (*
 	p.listeners = append(p.listeners, healthListener(listen), c.readinessListener(policyFile))
 	p.clusters = append(p.clusters, []*clusterv3.Cluster{admin, ready}...)
 	b := c.bootstrap(p)
+	b.LayeredRuntime.Layers[0].GetStaticLayer().Fields["envoy.resource_limits.listener."+healthName+".connection_limit"] =
+		structpb.NewNumberValue(healthConnections)
 	b.BootstrapExtensions = []*corev3.TypedExtensionConfig{{
 		Name:        "envoy.bootstrap.internal_listener",
 		TypedConfig: pack(&internalv3.InternalListener{}),
@@ -65,16 +75,16 @@ func (c Config) withHealth(p parts, listen netip.AddrPort, policyFile string) (*
 
 func healthListener(listen netip.AddrPort) *listenerv3.Listener {
 	return &listenerv3.Listener{
-		Name:    "health",
+		Name:    healthName,
 		Address: socketAddress(listen),
 		// A gateway that is full is ready all the same.
 		IgnoreGlobalConnLimit: true,
 		FilterChains: []*listenerv3.FilterChain{{Filters: []*listenerv3.Filter{
 			networkFilter("envoy.filters.network.http_connection_manager", &hcmv3.HttpConnectionManager{
-				StatPrefix: "health",
+				StatPrefix: healthName,
 				CodecType:  hcmv3.HttpConnectionManager_HTTP1,
 				RouteSpecifier: &hcmv3.HttpConnectionManager_RouteConfig{RouteConfig: &routev3.RouteConfiguration{
-					VirtualHosts: []*routev3.VirtualHost{{Name: "health", Domains: []string{"*"}, Routes: []*routev3.Route{
+					VirtualHosts: []*routev3.VirtualHost{{Name: healthName, Domains: []string{"*"}, Routes: []*routev3.Route{
 						healthRoute(ReadyPath, readinessCluster, "/ready"),
 						healthRoute(MetricsPath, adminCluster, ""),
 					}}},
@@ -83,8 +93,9 @@ func healthListener(listen netip.AddrPort) *listenerv3.Listener {
 					Name:       "envoy.filters.http.router",
 					ConfigType: &hcmv3.HttpFilter_TypedConfig{TypedConfig: pack(&routerv3.Router{})},
 				}},
-				RequestHeadersTimeout: durationpb.New(healthTimeout),
-				StreamIdleTimeout:     durationpb.New(healthTimeout),
+				CommonHttpProtocolOptions: &corev3.HttpProtocolOptions{IdleTimeout: durationpb.New(healthTimeout)},
+				RequestTimeout:            durationpb.New(healthTimeout),
+				StreamIdleTimeout:         durationpb.New(healthTimeout),
 			}),
 		}}},
 	}

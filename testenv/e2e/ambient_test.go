@@ -10,6 +10,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"wildcard-egress/filter/clienthello"
 	"wildcard-egress/filter/clienthello/hellotest"
@@ -156,6 +157,31 @@ func TestAmbientHealth(t *testing.T) {
 	}
 	response.Body.Close()
 	env.WantAlive(t)
+}
+
+// The port of readiness is anybody's: who says nothing there, or half a request,
+// takes no file of the gateway's for long.
+func TestAmbientHealthEndsWhoIsSilent(t *testing.T) {
+	env := testenv.Start(t, testenv.Options{Policy: wikipedia, Ambient: true})
+	for what, sent := range map[string]string{"nothing": "", "half a request": "GET /healthz/ready HTTP/1.1\r\nHost: a"} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", env.HealthAddr)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if _, err := io.WriteString(conn, sent); err != nil {
+				t.Fatal(err)
+			}
+			if err := conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.Copy(io.Discard, conn); errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("still open: %v", err)
+			}
+		})
+	}
 }
 
 // Bytes far behind the hello, and the end of the client's side: nothing is lost.

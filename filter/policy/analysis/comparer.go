@@ -15,6 +15,7 @@ import (
 type comparer struct {
 	Comparison
 	Options
+	begin time.Time
 	containment
 	policies [2]*policy.Policy
 	rules    []sidedRule
@@ -43,52 +44,58 @@ type sidedRule struct {
 func newComparer(old, new *document.Document, o Options) *comparer {
 	c := &comparer{
 		Options:  o,
+		begin:    time.Now(),
 		all:      old.Defaults.Mode != new.Defaults.Mode,
 		cells:    map[string][]cell{},
 		reported: map[string]bool{}, labels: map[string]string{}, plains: map[string][]string{}, globs: map[string][]glob.Glob{},
 	}
+	c.addRules(old, new)
+	old, new = trimmed(old, new, c.rules)
 	var compiling sync.WaitGroup
 	for side, d := range []*document.Document{old, new} {
 		compiling.Go(func() { c.policies[side] = policy.Compile(d) })
 	}
 	defer compiling.Wait()
-	begin := time.Now()
-	var rules []document.Rule
-	for side, d := range []*document.Document{old, new} {
-		for _, r := range d.Rules {
-			if r.Mode == document.Enforce { // the others only report
-				rules = append(rules, r)
-				c.rules = append(c.rules, sidedRule{Rule: r, side: side})
-			}
-		}
-	}
-	c.index = newHostIndex(rules)
-	for side, d := range []*document.Document{old, new} {
-		if d.Defaults.Mode == document.ShadowMode {
-			c.rules = append(c.rules, sidedRule{Rule: document.Rule{Action: document.Allow, Ports: []uint16{shadowPort}, OnRevoke: d.Defaults.OnRevoke}, side: side, byDefault: true})
-		}
-	}
+	c.index = newHostIndex(slices.Concat(enforced(old), enforced(new)))
 	c.findChanged()
-	c.deadline = time.Now().Add(time.Hour)
-	if o.Limit > 0 { // at least a third is left for the search
-		c.deadline = later(begin.Add(o.Limit), time.Now().Add(o.Limit/3))
-	}
 	return c
 }
 
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
+// limit sets the deadline of the search that begins now: at least a third of the
+// time is left for it.
+func (c *comparer) limit() {
+	c.deadline = time.Now().Add(time.Hour)
+	if c.Limit > 0 {
+		c.deadline = c.begin.Add(c.Limit)
+		if least := time.Now().Add(c.Limit / 3); least.After(c.deadline) {
+			c.deadline = least
+		}
 	}
-	return b
+}
+
+// enforced returns a policy's rules but for those that only report.
+func enforced(d *document.Document) []document.Rule {
+	return slices.DeleteFunc(slices.Clone(d.Rules), func(r document.Rule) bool { return r.Mode != document.Enforce })
 }
 
 // shadowPort is where the shadow default sends what no rule allows, when the
 // mesh does not tell the port.
 const shadowPort = 443
 
-// findChanged notes the hosts whose rules differ in the two policies.
-func (c *comparer) findChanged() {
+// addRules adds the enforced rules of both sides, in their order, and what these
+// do by default.
+func (c *comparer) addRules(old, new *document.Document) {
+	documents := []*document.Document{old, new}
+	for side, d := range documents {
+		for _, r := range enforced(d) {
+			c.rules = append(c.rules, sidedRule{Rule: r, side: side})
+		}
+	}
+	for side, d := range documents {
+		if d.Defaults.Mode == document.ShadowMode {
+			c.rules = append(c.rules, sidedRule{Rule: document.Rule{Action: document.Allow, Ports: []uint16{shadowPort}, OnRevoke: d.Defaults.OnRevoke}, side: side, byDefault: true})
+		}
+	}
 	c.outcomes = map[outcome]bool{}
 	for _, r := range c.rules {
 		if r.Action == document.Allow {
@@ -101,6 +108,10 @@ func (c *comparer) findChanged() {
 			c.rules[i].print += fmt.Sprint(r.Name, r.OnRevoke)
 		}
 	}
+}
+
+// findChanged notes the hosts whose rules differ in the two policies.
+func (c *comparer) findChanged() {
 	c.changed = map[string]bool{}
 	var touched []document.Pattern
 	for text, host := range c.index.hosts {

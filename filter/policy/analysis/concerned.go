@@ -1,7 +1,6 @@
 package analysis
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -10,18 +9,15 @@ import (
 )
 
 func (c *comparer) compare() {
-	hosts := c.candidates()
-	// Those that changed come first, in case there is no time for all.
-	slices.SortFunc(hosts, func(a, b document.Pattern) int {
-		return cmp.Or(cmp.Compare(flag(c.changed[b.String()]), flag(c.changed[a.String()])), comparePatterns(a, b))
-	})
+	hosts, changed := c.candidates()
+	c.limit()
 	for i, host := range hosts {
 		if c.Progress != nil {
 			c.Progress(i, len(hosts))
 		}
 		late := len(c.Changes) >= maxChanges || time.Now().After(c.deadline)
 		switch {
-		case (!late || c.touched == nil) && !c.concerned(host):
+		case i >= changed && (!late || c.touched == nil) && !c.concerned(host):
 		case late:
 			c.undecided(Undecided{Host: host.String()})
 		default:
@@ -36,19 +32,25 @@ func (c *comparer) compare() {
 }
 
 // candidates are the hosts that may be concerned: where only exact names changed,
-// those alone.
-func (c *comparer) candidates() (hosts []document.Pattern) {
+// those alone. The changed ones come first, in case there is no time for all.
+func (c *comparer) candidates() (hosts []document.Pattern, changed int) {
+	exact := !c.all
 	for host := range c.changed {
 		pattern := c.index.hosts[host].Pattern
-		if c.all || pattern.Kind() != document.Exact {
-			return c.index.all()
-		}
 		hosts = append(hosts, pattern)
+		exact = exact && pattern.Kind() == document.Exact
 	}
-	if c.all {
-		return c.index.all()
+	changed = len(hosts)
+	slices.SortFunc(hosts, comparePatterns)
+	if !exact {
+		for text, host := range c.index.hosts {
+			if !c.changed[text] {
+				hosts = append(hosts, host.Pattern)
+			}
+		}
+		slices.SortFunc(hosts[changed:], comparePatterns)
 	}
-	return hosts
+	return hosts, changed
 }
 
 func (c *comparer) undecided(u Undecided) {

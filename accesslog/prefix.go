@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// WithoutPrefix returns the line without what other tools write before it, each
+// withoutPrefix returns the line without what other tools write before it, each
 // of a known form: `[pod/NAME/CONTAINER] ` (kubectl logs --prefix), a time
 // (--timestamps), `stdout F ` (the files of a container runtime). A brace in
 // Envoy's own log does not make its line one of ours.
-func WithoutPrefix(line []byte) []byte {
+func withoutPrefix(line []byte) []byte {
 	for range maxPrefixes {
 		word, rest, ok := bytes.Cut(line, []byte(" "))
 		if line[0] == '{' || !ok || len(rest) == 0 || !isPrefix(word) {

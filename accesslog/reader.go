@@ -27,7 +27,7 @@ func (r *Reader) Read(line []byte, e *Entry) Kind {
 	if len(line) > MaxLineBytes {
 		return TooLong
 	}
-	text := WithoutPrefix(line)
+	text := withoutPrefix(line)
 	switch begun, ended := text[0] == '{', bytes.HasSuffix(text, []byte("}")); {
 	case !begun && ended && !bytes.Contains(text, []byte(" ")):
 		return Broken // the end of a line whose begin is lost: no text for people

@@ -1,7 +1,8 @@
 // The listener filter: it stands before all others, where Envoy has accepted a
 // connection and nobody knows yet whose it is, and limits how many there are of
-// one source address and in all, and how many lines of the access log they make. The network filter goes on counting when the
-// listener's filters have done. The rules are:
+// one source address and in all, and how many lines of the access log they make.
+// The network filter goes on counting when the listener's filters have done. The
+// rules are:
 //  - Nothing is read, and nothing enters Go.
 //  - A connection that is one too many is closed at once.
 #include <stdlib.h>

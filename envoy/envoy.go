@@ -72,5 +72,5 @@ func Log(level Level, message string) {
 	C.host_log(C.uint(level), (*C.char)(unsafe.Pointer(unsafe.StringData(message))), C.size_t(len(message)))
 }
 
-// LogEnabled says whether Log would write lines of this level. Any thread.
-func LogEnabled(level Level) bool { return bool(C.host_log_enabled(C.uint(level))) }
+// logEnabled says whether Log would write lines of this level. Any thread.
+func logEnabled(level Level) bool { return bool(C.host_log_enabled(C.uint(level))) }

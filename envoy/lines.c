@@ -52,12 +52,13 @@ static bool take(void) {
 }
 
 static void give_back(bool taken) {
-  if (taken) {
-    if (rested_ns > step_ns) rested_ns -= step_ns;
-  } else {
+  if (!taken) {
     left_out--;
     uncounted--;
+    return;
   }
+  uint64_t step = step_ns, before = rested_ns;  // which another rate may begin anew meanwhile
+  while (before > step && !atomic_compare_exchange_weak(&rested_ns, &before, before - step)) continue;
 }
 
 static uint64_t take_all(_Atomic int64_t* count) {

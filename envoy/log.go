@@ -16,7 +16,7 @@ type logHandler struct {
 }
 
 func (h *logHandler) Enabled(_ context.Context, level slog.Level) bool {
-	return LogEnabled(envoyLevel(level))
+	return logEnabled(envoyLevel(level))
 }
 
 func (h *logHandler) Handle(ctx context.Context, r slog.Record) error {

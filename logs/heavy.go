@@ -31,26 +31,26 @@ func newHeavy[K comparable, V any](capacity int) *heavy[K, V] {
 	return &heavy[K, V]{capacity: capacity, slots: map[K]*slot[K, V]{}}
 }
 
-// add counts a key once and returns its value; fresh: it was not there.
-func (h *heavy[K, V]) add(key K) (value *V, fresh bool) {
-	h.counted++
+// add counts a key n times and returns its value; fresh: it was not there.
+func (h *heavy[K, V]) add(key K, n int) (value *V, fresh bool) {
+	h.counted += n
 	s, known := h.slots[key]
 	switch {
 	case known:
-		s.count++
+		s.count += n
 		if h.least != nil {
 			heap.Fix(&h.least, s.place)
 		}
 	case len(h.slots) < h.capacity:
-		s = &slot[K, V]{key: key, count: 1}
+		s = &slot[K, V]{key: key, count: n}
 		h.slots[key] = s
 	default:
-		s = h.replaceLeast(key)
+		s = h.replaceLeast(key, n)
 	}
 	return &s.value, !known
 }
 
-func (h *heavy[K, V]) replaceLeast(key K) *slot[K, V] {
+func (h *heavy[K, V]) replaceLeast(key K, n int) *slot[K, V] {
 	if h.least == nil {
 		for _, s := range h.slots {
 			s.place = len(h.least)
@@ -60,7 +60,7 @@ func (h *heavy[K, V]) replaceLeast(key K) *slot[K, V] {
 	}
 	s := h.least[0]
 	delete(h.slots, s.key)
-	*s = slot[K, V]{key: key, count: s.count + 1, over: s.count}
+	*s = slot[K, V]{key: key, count: s.count + n, over: s.count}
 	h.slots[key] = s
 	heap.Fix(&h.least, 0)
 	return s

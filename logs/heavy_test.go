@@ -13,11 +13,13 @@ func TestHeavyKeepsItsBounds(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		capacity, keys := 1+random.IntN(40), 1+random.IntN(100)
 		exact, h := map[int]int{}, newHeavy[int, int](capacity)
-		n := random.IntN(3000)
-		for range n {
+		n := 0
+		for range random.IntN(3000) {
 			key := int(float64(keys) * random.Float64() * random.Float64())
-			exact[key]++
-			value, fresh := h.add(key)
+			times := 1 + random.IntN(3)
+			n += times
+			exact[key] += times
+			value, fresh := h.add(key, times)
 			if fresh {
 				*value = key
 			}

@@ -2,7 +2,6 @@ package logs
 
 import (
 	"cmp"
-	"time"
 
 	"wildcard-egress/accesslog"
 	"wildcard-egress/filter"
@@ -34,7 +33,7 @@ type Learner struct {
 	options LearnOptions
 	policy  *policy.Policy // of the options
 	asked   *heavy[request, asked]
-	skipped *heavy[skip, span]
+	skipped *heavy[skip, struct{}]
 	// denied are the names that are denied on purpose, by caller, and closed the
 	// domains over them, where a wildcard would open them.
 	denied  map[[2]string]bool
@@ -77,7 +76,8 @@ const (
 
 // NewLearner returns one that has seen nothing.
 func NewLearner(o LearnOptions) *Learner {
-	l := &Learner{options: o, asked: newHeavy[request, asked](maxRequests), skipped: newHeavy[skip, span](maxSkips), denied: map[[2]string]bool{}, closed: map[string]bool{}, plain: map[string]bool{}}
+	l := &Learner{options: o, asked: newHeavy[request, asked](maxRequests), skipped: newHeavy[skip, struct{}](maxSkips),
+		denied: map[[2]string]bool{}, closed: map[string]bool{}, plain: map[string]bool{}}
 	if o.Policy != nil {
 		l.policy = policy.Compile(o.Policy)
 		l.closeDenied(o.Policy)
@@ -131,20 +131,20 @@ func (l *Learner) Add(e *accesslog.Entry) {
 		why = l.fault(&r)
 	}
 	if why != "" {
-		l.skip(r, why, e.Time)
+		l.skip(r, why, 1)
 		return
 	}
 	if l.policy != nil {
 		d := l.policy.Decide(policy.Request{ServerName: r.name, Principal: r.caller, Port: r.port})
 		switch {
 		case d.Reason == policy.DeniedByRule || d.Shadow.Action == policy.Deny && d.Shadow.Rule != "":
-			l.skip(r, skipDenied, e.Time)
+			l.skip(r, skipDenied, 1)
 			return
 		case d.Action == policy.Allow && d.Rule != "" && !l.options.Allowed:
 			return
 		}
 	}
-	a, fresh := l.asked.add(r)
+	a, fresh := l.asked.add(r, 1)
 	a.span.add(e.Time, fresh)
 	a.mayExist = a.mayExist || !withoutAddress(e.Reason)
 }
@@ -207,9 +207,8 @@ func (l *Learner) isPlain(caller string) bool {
 	return plain
 }
 
-func (l *Learner) skip(r request, why string, t time.Time) {
-	value, fresh := l.skipped.add(skip{r, why})
-	value.add(t, fresh)
+func (l *Learner) skip(r request, why string, connections int) {
+	l.skipped.add(skip{r, why}, connections)
 	if why != skipDenied && why != skipRevoked {
 		return
 	}

@@ -68,13 +68,13 @@ func (l *Learner) Learn() (Learned, error) {
 		sure := s.count - s.over
 		switch {
 		case l.denied[[2]string{s.key.caller, s.key.name}]:
-			l.skipMany(s.key, skipDenied, sure, s.value.span)
+			l.skip(s.key, skipDenied, sure)
 			continue
 		case !s.value.mayExist:
-			l.skipMany(s.key, skipNoAddress, sure, s.value.span)
+			l.skip(s.key, skipNoAddress, sure)
 			continue
 		case sure < l.options.Least:
-			l.skipMany(s.key, skipFew, sure, s.value.span)
+			l.skip(s.key, skipFew, sure)
 			continue
 		}
 		names := accepted[s.key.caller]
@@ -113,12 +113,6 @@ func (n *learnedName) add(port uint16, connections int, s span) {
 	n.span.add(s.last, false)
 	if i, known := slices.BinarySearch(n.ports, port); !known {
 		n.ports = slices.Insert(n.ports, i, port)
-	}
-}
-
-func (l *Learner) skipMany(r request, why string, n int, s span) {
-	for range n {
-		l.skip(r, why, s.first)
 	}
 }
 

@@ -45,7 +45,7 @@ func (r *Replay) Add(e *accesslog.Entry) {
 		key.detail = fmt.Sprintf("port %d", port)
 	}
 	add := func(to *heavy[groupKey, span]) {
-		value, fresh := to.add(key)
+		value, fresh := to.add(key, 1)
 		value.add(e.Time, fresh)
 	}
 	switch now := d.Action == policy.Allow; {

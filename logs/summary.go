@@ -55,7 +55,7 @@ func (s *Summary) Add(e *accesslog.Entry) {
 		return
 	}
 	add := func(to *heavy[groupKey, span], decision, rule, reason, detail string) {
-		value, fresh := to.add(groupKey{e.Principal, e.ServerName, decision, rule, reason, detail})
+		value, fresh := to.add(groupKey{e.Principal, e.ServerName, decision, rule, reason, detail}, 1)
 		value.add(e.Time, fresh)
 	}
 	switch {

@@ -88,16 +88,6 @@ func ReadAmbientCluster(kubectl Kubectl, namespace, mesh string, selector map[st
 	return c
 }
 
-// into keeps each item that is read.
-func into[T any](all *[]T) func([]byte) error {
-	return func(item []byte) error {
-		var one T
-		err := json.Unmarshal(item, &one)
-		*all = append(*all, one)
-		return err
-	}
-}
-
 func (c *AmbientCluster) take(item []byte) error {
 	var head metav1.TypeMeta
 	if err := json.Unmarshal(item, &head); err != nil {
@@ -116,10 +106,6 @@ func (c *AmbientCluster) take(item []byte) error {
 		return into(&c.access)(item)
 	}
 	return c.Cluster.take(item)
-}
-
-func ended(p corev1.Pod) bool {
-	return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 func (o *ambientObject) String() string { return fmt.Sprintf("%s %s/%s", o.Kind, o.Namespace, o.Name) }

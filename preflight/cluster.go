@@ -73,9 +73,10 @@ func ReadCluster(kubectl Kubectl, namespace, mesh string, selector map[string]st
 	c.err = eachItem(kubectl, c.take, "get", clusterKinds, "-A")
 	for _, n := range c.applications() {
 		if c.err == nil {
-			c.err = eachItem(kubectl, c.takePod, "get", "pods", "-n", n)
+			c.err = eachItem(kubectl, into(&c.pods), "get", "pods", "-n", n)
 		}
 	}
+	c.pods = slices.DeleteFunc(c.pods, ended)
 	return &c
 }
 
@@ -98,7 +99,6 @@ func eachItem(kubectl Kubectl, take func([]byte) error, args ...string) error {
 }
 
 func (c *Cluster) take(item []byte) error {
-	var o meshObject
 	var head metav1.TypeMeta
 	if err := json.Unmarshal(item, &head); err != nil {
 		return err
@@ -110,21 +110,23 @@ func (c *Cluster) take(item []byte) error {
 		c.namespaces[n.Name] = n
 		return err
 	case "NetworkPolicy":
-		var p networkv1.NetworkPolicy
-		err := json.Unmarshal(item, &p)
-		c.policies = append(c.policies, p)
-		return err
+		return into(&c.policies)(item)
 	}
-	err := json.Unmarshal(item, &o)
-	c.objects = append(c.objects, o)
-	return err
+	return into(&c.objects)(item)
 }
 
-func (c *Cluster) takePod(item []byte) error {
-	var pod corev1.Pod
-	err := json.Unmarshal(item, &pod)
-	c.pods = append(c.pods, pod)
-	return err
+// into keeps each item that is read.
+func into[T any](all *[]T) func([]byte) error {
+	return func(item []byte) error {
+		var one T
+		err := json.Unmarshal(item, &one)
+		*all = append(*all, one)
+		return err
+	}
+}
+
+func ended(p corev1.Pod) bool {
+	return p.DeletionTimestamp != nil || p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
 }
 
 func (o *meshObject) String() string {

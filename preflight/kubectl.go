@@ -71,7 +71,7 @@ func (t Target) Pods(kubectl Kubectl) (pods []string, selector map[string]string
 		return nil, nil, err
 	}
 	for _, pod := range list.Items {
-		if pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed {
+		if !ended(pod) {
 			pods = append(pods, pod.Name)
 		}
 	}

@@ -15,9 +15,6 @@ func checkPods(c *Cluster) (string, error) {
 	var found []string
 	for i := range c.pods {
 		pod := &c.pods[i]
-		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
-			continue
-		}
 		if fault := sidecarFault(&pod.Spec); fault != "" {
 			found = append(found, fmt.Sprintf("pod %s/%s %s", pod.Namespace, pod.Name, fault))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -203,7 +204,7 @@ func (f *topFlags) show(s *screen, t topJSON) error {
 	table := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(table, "per second\ttotal\tdecision\trule\treason\n")
 	for _, r := range t.Rates {
-		fmt.Fprintf(table, "%.1f\t%d\t%s\t%s\t%s\n", r.PerSecond, r.Total, dash(r.Decision), dash(r.Rule), dash(r.Reason))
+		fmt.Fprintf(table, "%.1f\t%d\t%s\t%s\t%s\n", r.PerSecond, r.Total, cmp.Or(r.Decision, "-"), cmp.Or(r.Rule, "-"), cmp.Or(r.Reason, "-"))
 	}
 	table.Flush()
 	var all, refused float64
@@ -218,12 +219,5 @@ func (f *topFlags) show(s *screen, t topJSON) error {
 }
 
 func rateName(r logs.Rate) string {
-	return fmt.Sprintf("%s rule=%s reason=%s", dash(r.Decision), dash(r.Rule), dash(r.Reason))
-}
-
-func dash(s string) string {
-	if s == "" {
-		return "-"
-	}
-	return s
+	return fmt.Sprintf("%s rule=%s reason=%s", cmp.Or(r.Decision, "-"), cmp.Or(r.Rule, "-"), cmp.Or(r.Reason, "-"))
 }

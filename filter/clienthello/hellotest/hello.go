@@ -1,4 +1,4 @@
-// Package hellos builds the first bytes of connections: ClientHellos as
+// Package hellotest builds the first bytes of connections: ClientHellos as
 // browsers and libraries send them, hostile ones, and other protocols. The
 // same cases drive the parser's tests and the tests in a real Envoy. All of it
 // is deterministic.

@@ -38,14 +38,14 @@ const (
 	maxDuration = 30 * 24 * time.Hour
 )
 
-// AllowanceField is one of the numbers of an allowance.
-type AllowanceField struct {
+// allowanceField is one of the numbers of an allowance.
+type allowanceField struct {
 	Name string // in the policy file
 	Of   func(*Allowance) *uint32
 }
 
-// AllowanceFields are all of them.
-var AllowanceFields = []AllowanceField{
+// allowanceFields are all of them.
+var allowanceFields = []allowanceField{
 	{"connections", func(a *Allowance) *uint32 { return &a.Connections }},
 	{"new_connections_per_second", func(a *Allowance) *uint32 { return &a.NewConnections }},
 	{"names", func(a *Allowance) *uint32 { return &a.Names }},
@@ -59,11 +59,11 @@ func (l Limits) values() []Value {
 		name string
 		Allowance
 	}{{"per_caller", l.PerCaller}, {"total", l.Total}} {
-		for _, f := range AllowanceFields {
+		for _, f := range allowanceFields {
 			values = append(values, Value{"limits." + whose.name + "." + f.Name, allowedText(*f.Of(&whose.Allowance))})
 		}
 	}
-	duration := Unlimited
+	duration := unlimited
 	if l.Duration != 0 {
 		duration = l.Duration.String()
 	}
@@ -72,7 +72,7 @@ func (l Limits) values() []Value {
 
 func allowedText(n uint32) string {
 	if n == 0 {
-		return Unlimited
+		return unlimited
 	}
 	return strconv.Itoa(int(n))
 }
@@ -80,7 +80,7 @@ func allowedText(n uint32) string {
 // String returns what is limited, as the policy file has it; empty for nothing.
 func (a Allowance) String() string {
 	var limited []string
-	for _, f := range AllowanceFields {
+	for _, f := range allowanceFields {
 		if n := *f.Of(&a); n != 0 {
 			limited = append(limited, fmt.Sprintf("%s: %d", f.Name, n))
 		}

@@ -9,8 +9,8 @@ import (
 	"wildcard-egress/filter/policy/strictyaml"
 )
 
-// Unlimited is how a limit is switched off.
-const Unlimited = "unlimited"
+// unlimited is how a limit is switched off.
+const unlimited = "unlimited"
 
 // limits reads limits into l, whose values are those of fields that are not
 // given. What contradicts itself, or wider, is a mistake; nil: nothing is wider.
@@ -49,7 +49,7 @@ type place struct {
 
 func (p *parser) allowance(n *yaml.Node, path strictyaml.Path, a *Allowance, at places) {
 	fields := strictyaml.Fields{}
-	for _, f := range AllowanceFields {
+	for _, f := range allowanceFields {
 		fields[f.Name] = func(n *yaml.Node, path strictyaml.Path) {
 			*f.Of(a) = p.allowed(n, path)
 			at[f.Name] = place{n, path}
@@ -60,8 +60,8 @@ func (p *parser) allowance(n *yaml.Node, path strictyaml.Path, a *Allowance, at 
 
 func (p *parser) allowed(n *yaml.Node, path strictyaml.Path) uint32 {
 	if text, ok := strictyaml.Scalar(n); ok {
-		if text != Unlimited {
-			p.Add(n, path, "%s where a number from 1 to %d or %q is wanted", strictyaml.Describe(n), maxAllowance, Unlimited)
+		if text != unlimited {
+			p.Add(n, path, "%s where a number from 1 to %d or %q is wanted", strictyaml.Describe(n), maxAllowance, unlimited)
 		}
 		return 0
 	}
@@ -70,7 +70,7 @@ func (p *parser) allowed(n *yaml.Node, path strictyaml.Path) uint32 {
 }
 
 func (p *parser) connectionDuration(n *yaml.Node, path strictyaml.Path) time.Duration {
-	if text, _ := strictyaml.Scalar(n); text == Unlimited {
+	if text, _ := strictyaml.Scalar(n); text == unlimited {
 		return 0
 	}
 	return p.duration(n, path, minDuration, maxDuration)
@@ -79,7 +79,7 @@ func (p *parser) connectionDuration(n *yaml.Node, path strictyaml.Path) time.Dur
 // within has each number that was given no larger than that of what it is a part
 // of: it could never be reached, so that one of the two is not meant.
 func (p *parser) within(given places, part, whole Allowance, of string) {
-	for _, f := range AllowanceFields {
+	for _, f := range allowanceFields {
 		at, ok := given[f.Name]
 		if a, b := *f.Of(&part), *f.Of(&whole); ok && b != 0 && a > b {
 			p.Add(at.node, at.path, "%d is more than %s; lower it, or raise that", a, fmt.Sprintf(of, b))

@@ -111,18 +111,18 @@ func AtomAccepts(atom string, c, separator byte) bool {
 	return (strings.IndexByte(class, c) >= 0) != not
 }
 
-// SymbolBytes are the bytes that can stand for themselves in a host pattern
+// symbolBytes are the bytes that can stand for themselves in a host pattern
 // or a principal; all other bytes are one symbol, 0, to keep automata small.
-const SymbolBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:"
+const symbolBytes = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./:"
 
-// IsSymbol reports whether c is one of SymbolBytes.
+// IsSymbol reports whether c is one of symbolBytes.
 func IsSymbol(c byte) bool { return symbolOf[c] != 0 }
 
-const symbols = len(SymbolBytes) + 1
+const symbols = len(symbolBytes) + 1
 
 var symbolOf = func() (table [256]uint8) {
-	for i := range len(SymbolBytes) {
-		table[SymbolBytes[i]] = uint8(i + 1)
+	for i := range len(symbolBytes) {
+		table[symbolBytes[i]] = uint8(i + 1)
 	}
 	return table
 }()

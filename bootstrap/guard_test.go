@@ -102,7 +102,7 @@ func TestMistakesInTheNetworkNameTheirFlag(t *testing.T) {
 			n.DNSFamily, n.Guard.Deny = bootstrap.DNSV6Only, parse("2000::/3")
 		}, "--dns-family v6_only: the address guard leaves no address of it"},
 		"a negative time":     {func(n *bootstrap.Network) { n.IdleTimeout = -1 }, "--idle-timeout -1ns: want 1s to"},
-		"no connect timeout":  {func(n *bootstrap.Network) { n.ConnectTimeout = 0 }, "--connect-timeout 0s: want 100ms to 5m0s"},
+		"no connect timeout":  {func(n *bootstrap.Network) { n.ConnectTimeout = 0 }, "--connect-timeout 0s: want 100ms to 5m"},
 		"no attempt":          {func(n *bootstrap.Network) { n.ConnectAttempts = 0 }, "--connect-attempts 0: want 1 to 10"},
 		"a buffer too small":  {func(n *bootstrap.Network) { n.BufferBytes = 100 }, "--buffer-bytes 100: want 32768 to"},
 		"early data too much": {func(n *bootstrap.Network) { n.EarlyDataBytes = 1 << 30 }, "--early-data-bytes 1073741824: want 16384 to --buffer-bytes (524288)"},

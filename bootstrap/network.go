@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	clusterv3 "github.com/envoyproxy/go-control-plane/envoy/config/cluster/v3"
@@ -103,10 +104,10 @@ func (n Network) Validate() error {
 		if zero != "" {
 			zero = ", or 0 for " + zero
 		}
-		fault("%s %v: want %v to %v%s", flag, d, least, most, zero)
+		fault("%s %v: want %s to %s%s", flag, d, Short(least.String()), Short(most.String()), zero)
 	}
 	if !slices.Contains(DNSFamilies, n.DNSFamily) {
-		fault("--dns-family %q: want one of %v", n.DNSFamily, DNSFamilies)
+		fault("--dns-family %q: want one of %s", n.DNSFamily, strings.ReplaceAll(strings.Trim(fmt.Sprint(DNSFamilies), "[]"), " ", ", "))
 	}
 	const day = 24 * time.Hour
 	duration("--keepalive", n.Keepalive, time.Second, 2*time.Hour, "none")
@@ -143,6 +144,19 @@ func (n Network) Validate() error {
 
 // maxMaxWaiting is more than any machine has, and what the module reads.
 const maxMaxWaiting = 1 << 20
+
+// Short writes a time as people do: 5m, where Go has 5m0s.
+func Short(duration string) string {
+	for _, zero := range []string{"m0s", "h0m"} {
+		if rest, ok := strings.CutSuffix(duration, zero); ok {
+			duration = rest + zero[:1]
+		}
+	}
+	if duration == "0s" {
+		return "0"
+	}
+	return duration
+}
 
 // network is what the bootstrap was told, or the defaults.
 func (c Config) network() Network {

@@ -84,15 +84,22 @@ func (c Config) gatewayClusters(forward *clusterv3.Cluster) []*clusterv3.Cluster
 	return clusters
 }
 
-// HostPort reads HOST:PORT, where HOST is an IP address or a full host name, and
-// PORT is not 0. example stands in the error.
+// HostPort reads HOST:PORT of what Envoy is to dial: HOST is an IP address or a full
+// host name, of one machine (0.0.0.0 is none), and PORT is not 0. example stands in
+// the error.
 func HostPort(text, example string) (host string, port uint16, err error) {
 	host, digits, err := net.SplitHostPort(text)
 	number, errPort := strconv.ParseUint(digits, 10, 16)
-	_, errIP := netip.ParseAddr(host)
-	_, errName := servername.Parse([]byte(host))
-	if err != nil || errPort != nil || number == 0 || errIP != nil && errName != nil {
-		return "", 0, fmt.Errorf("%q: want HOST:PORT with an IP address or a full host name, such as %s", text, example)
+	if err != nil || errPort != nil || number == 0 || !isMachine(host) {
+		return "", 0, fmt.Errorf("%q: want HOST:PORT with the IP address or full host name of one machine, such as %s", text, example)
 	}
 	return host, uint16(number), nil
+}
+
+func isMachine(host string) bool {
+	if address, err := netip.ParseAddr(host); err == nil {
+		return !address.IsUnspecified() && !address.IsMulticast()
+	}
+	_, err := servername.Parse([]byte(host))
+	return err == nil
 }

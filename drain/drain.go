@@ -6,6 +6,7 @@ package drain
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -78,8 +79,8 @@ func open(ctx context.Context, envoy *admin.Client, port uint16) (int, error) {
 			Value int    `json:"value"`
 		} `json:"stats"`
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return 0, err
+	if json.Unmarshal(body, &answer) != nil {
+		return 0, errors.New("not what Envoy's admin interface answers; check the address")
 	}
 	if len(answer.Stats) == 0 {
 		return 0, fmt.Errorf("no listener on port %d: give the gateway's with --port", port)

@@ -236,7 +236,7 @@ func TestResolver(t *testing.T) {
 		asked, status  string
 		detailContains string
 	}{
-		"a site's address":    {hosts: []string{"api.example.org"}, answer: "198.51.100.7", asked: "api.example.org", status: OK, detailContains: "none of ztunnel's"},
+		"a site's address":    {hosts: []string{"api.example.org"}, answer: "198.51.100.7", asked: "api.example.org", status: OK, detailContains: "has [198.51.100.7], none"},
 		"no such name":        {hosts: []string{"*.example.com"}, asked: "wildcard-egress-preflight.example.com", status: OK},
 		"the gateway's":       {hosts: []string{"*.example.com"}, answer: "240.250.88.1", asked: "wildcard-egress-preflight.example.com", status: Fail, detailContains: "240.250.88.1, which ztunnel leads back"},
 		"another of Istio's":  {hosts: []string{"api.example.org"}, answer: "240.240.0.9", asked: "api.example.org", status: Fail, detailContains: "240.240.0.9"},

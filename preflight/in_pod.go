@@ -56,6 +56,9 @@ func LookupHere(ctx context.Context) Lookup {
 		if errors.As(err, &unknown) && unknown.IsNotFound {
 			return nil, nil
 		}
+		if errors.As(err, &unknown) {
+			return nil, fmt.Errorf("the resolver says: %s", unknown.Err)
+		}
 		for i := range all {
 			all[i] = all[i].Unmap()
 		}
@@ -94,5 +97,5 @@ func resolves(lookup Lookup, name string, vips []netip.Addr) (string, error) {
 			return "", fmt.Errorf("%s is %s, which ztunnel leads back to a gateway", name, a)
 		}
 	}
-	return fmt.Sprintf("%s has %d addresses, none of ztunnel's", name, len(all)), nil
+	return fmt.Sprintf("%s has %v, none of them ztunnel's", name, all), nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os/exec"
+	"regexp"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -27,11 +28,24 @@ func NewKubectl(ctx context.Context) Kubectl {
 		cmd.Stderr = &problems
 		out, err := cmd.Output()
 		if err != nil {
-			return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[:min(2, len(args))], " "), err, bytes.TrimSpace(problems.Bytes()))
+			return nil, fmt.Errorf("kubectl %s: %w: %s", strings.Join(args[:min(2, len(args))], " "), err, said(problems.String()))
 		}
 		return out, nil
 	}
 }
+
+// said is what kubectl tells people, without what its libraries log before.
+func said(text string) string {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if !libraryLog.MatchString(line) {
+			lines = append(lines, strings.TrimSpace(line))
+		}
+	}
+	return strings.Join(lines, " ")
+}
+
+var libraryLog = regexp.MustCompile(`^[IWEF]\d{4} \d\d:\d\d:`)
 
 // Target is what --kubectl names: a pod, or the pods of a Deployment.
 type Target struct{ Namespace, Deployment, Pod string }

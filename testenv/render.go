@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 
 	"wildcard-egress/testenv/built"
@@ -46,7 +47,18 @@ func (e *Env) render(ctx context.Context, kind string, identity *tls.Certificate
 		}
 		args = append(args, "--cert", cert, "--key", key, "--ca", e.meshCA)
 	}
-	return built.Bootstrap(ctx, kind, append(args, flags...)...)
+	return built.Bootstrap(ctx, kind, append(without(args, flags), flags...)...)
+}
+
+// without leaves out the flags, each with its value, that a test gives itself: the
+// command takes none twice.
+func without(defaults, given []string) (kept []string) {
+	for pair := range slices.Chunk(defaults, 2) {
+		if pair[0] == "--dns-resolver" || !slices.Contains(given, pair[0]) {
+			kept = append(kept, pair...)
+		}
+	}
+	return kept
 }
 
 // renderedFor is the version whose fields an Envoy is given, such as "1.39". One

@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// TemporaryPrefix begins the names of what is not whole yet, beside its place.
+const TemporaryPrefix = ".wildcard-egress-"
+
 // Files is the content of a folder, by the files' names. It has no folders in
 // it.
 type Files map[string][]byte
@@ -76,7 +79,7 @@ func Replace(dir string, files Files, header []byte) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	fresh, err := os.MkdirTemp(filepath.Dir(dir), ".wildcard-egress-*")
+	fresh, err := os.MkdirTemp(filepath.Dir(dir), TemporaryPrefix+"*")
 	if err != nil {
 		return err
 	}
@@ -121,7 +124,7 @@ func ReplaceFile(path string, data, header []byte) error {
 	if err := mayReplaceFile(path, header); err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".wildcard-egress-*")
+	temporary, err := os.CreateTemp(filepath.Dir(path), TemporaryPrefix+"*")
 	if err != nil {
 		return err
 	}

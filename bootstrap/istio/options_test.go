@@ -12,7 +12,7 @@ func TestOptionsThatKubernetesOrIstioWouldRefuse(t *testing.T) {
 		with func(*istio.Options)
 		want string
 	}{
-		"a name in capitals":             {func(o *istio.Options) { o.Name = "Egress" }, `--name "Egress": a DNS-1035 label`},
+		"a name in capitals":             {func(o *istio.Options) { o.Name = "Egress" }, `--name "Egress": want lower case letters`},
 		"a name that is too long":        {func(o *istio.Options) { o.Name = strings.Repeat("a", 64) }, "--name"},
 		"name and namespace too long":    {func(o *istio.Options) { o.Name = strings.Repeat("a", 60) }, "with the namespace it is longer than 62 bytes"},
 		"a namespace with a dot":         {func(o *istio.Options) { o.Namespace = "a.b" }, `--namespace "a.b"`},
@@ -25,7 +25,7 @@ func TestOptionsThatKubernetesOrIstioWouldRefuse(t *testing.T) {
 		"the cluster's domain":       {func(o *istio.Options) { o.ClusterDomain = ".local" }, "--cluster-domain"},
 		"a revision with a space":    {func(o *istio.Options) { o.Revision = "a b" }, `--revision "a b"`},
 		"no image":                   {func(o *istio.Options) { o.Image = "" }, `--image ""`},
-		"an image in capitals":       {func(o *istio.Options) { o.Image = "Egress:1" }, "must be lowercase"},
+		"an image in capitals":       {func(o *istio.Options) { o.Image = "Egress:1" }, "in lower case"},
 		"no group of editors":        {func(o *istio.Options) { o.PolicyEditors = "" }, "--policy-editors"},
 		"a line break in a comment":  {func(o *istio.Options) { o.PolicyEditors = "a\nb" }, "--policy-editors"},
 		"no pods":                    {func(o *istio.Options) { o.Replicas = 0 }, "--replicas 0"},

@@ -14,20 +14,26 @@ import (
 // line that sets it. Names are checked by the rules of Kubernetes.
 func (o Options) Validate() error {
 	var faults []error
-	fault := func(flag, value string, problems ...string) {
-		if len(problems) > 0 {
-			faults = append(faults, fmt.Errorf("--%s %q: %s", flag, value, strings.Join(problems, "; ")))
+	fault := func(flag, value, problem string) {
+		faults = append(faults, fmt.Errorf("--%s %q: %s", flag, value, problem))
+	}
+	// Kubernetes says what is wrong as a regular expression; people want an example.
+	name := func(flag, value string, check func(string) []string, want string) {
+		if len(check(value)) > 0 {
+			fault(flag, value, "want "+want)
 		}
 	}
-	fault("name", o.Name, validation.IsDNS1035Label(o.Name)...)
-	fault("namespace", o.Namespace, validation.IsDNS1123Label(o.Namespace)...)
-	fault("istio-namespace", o.IstioNamespace, validation.IsDNS1123Label(o.IstioNamespace)...)
-	fault("cluster-domain", o.ClusterDomain, validation.IsDNS1123Subdomain(o.ClusterDomain)...)
+	const namespace = "a namespace: lower case letters, digits and hyphens, 63 at most, such as shop"
+	name("name", o.Name, validation.IsDNS1035Label,
+		"lower case letters, digits and hyphens, 63 at most, a letter first, such as wildcard-egress")
+	name("namespace", o.Namespace, validation.IsDNS1123Label, namespace)
+	name("istio-namespace", o.IstioNamespace, validation.IsDNS1123Label, namespace)
+	name("cluster-domain", o.ClusterDomain, validation.IsDNS1123Subdomain, "a domain in lower case, such as cluster.local")
 	if len(o.AppNamespaces) == 0 {
 		fault("app-namespace", "", "name at least one namespace whose pods use the gateway")
 	}
 	for i, n := range o.AppNamespaces {
-		fault("app-namespace", n, validation.IsDNS1123Label(n)...)
+		name("app-namespace", n, validation.IsDNS1123Label, namespace)
 		switch {
 		case n == o.Namespace:
 			fault("app-namespace", n, "that is the gateway's own: it has rules of its own")
@@ -38,9 +44,9 @@ func (o Options) Validate() error {
 	if len(o.Namespace)+len(o.Name) >= validation.LabelValueMaxLength {
 		fault("name", o.Name, fmt.Sprintf("with the namespace it is longer than %d bytes", validation.LabelValueMaxLength-1))
 	}
-	fault("revision", o.Revision, validation.IsValidLabelValue(o.Revision)...)
+	name("revision", o.Revision, validation.IsValidLabelValue, "istiod's revision, such as 1-31-0")
 	if _, err := reference.ParseNormalizedNamed(o.Image); err != nil {
-		fault("image", o.Image, err.Error())
+		fault("image", o.Image, "want an image in lower case, such as registry.example.com/wildcard-egress@sha256:…")
 	}
 	if o.PolicyEditors == "" || strings.ContainsAny(o.PolicyEditors, "\r\n") {
 		fault("policy-editors", o.PolicyEditors, "want the name of a group")

@@ -173,7 +173,7 @@ func (r *renderer) container() corev1.Container {
 	// readinessProbe: Istio adds its own to that. Until this one succeeds, the container is not ready.
 	c.StartupProbe = &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{Exec: &corev1.ExecAction{
-			Command: []string{command, "ready", "--port", strconv.Itoa(int(r.Port))},
+			Command: []string{command, "ready", "--admin", proxyAdmin, "--port", strconv.Itoa(int(r.Port))},
 		}},
 		PeriodSeconds: 2, TimeoutSeconds: 5, FailureThreshold: math.MaxInt32, // it waits, and restarts nothing
 	}
@@ -188,6 +188,10 @@ func (r *renderer) container() corev1.Container {
 	}
 	return c
 }
+
+// proxyAdmin is the admin interface of Istio's proxy, which is on ::1 where pods
+// have IPv6 alone.
+const proxyAdmin = "localhost:15000"
 
 func (r *renderer) volumes() []corev1.Volume {
 	var volumes []corev1.Volume

@@ -11,6 +11,7 @@ import (
 	"wildcard-egress/bootstrap"
 	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/filter"
+	"wildcard-egress/filter/policy/document"
 )
 
 func newBootstrapCommand() *cobra.Command {
@@ -67,7 +68,7 @@ listener is on loopback, and takes callers and ports from the PROXY protocol.`,
 	c.Flags().BoolVar(&f.requireEndMark, "require-end-mark", false,
 		"refuse every policy whose last line is not \"...\"; else only one that may have been cut off, being written in place")
 	c.Flags().Uint32Var(&f.decisionCache, "decision-cache", 0,
-		"how many decisions each worker keeps (the module's default is 4096); 0: none, every connection asks the policy")
+		"how many decisions each worker keeps, `N` (the module's default is 4096); 0: none, every connection asks the policy")
 	new(optionsFile).add(c)
 	return c
 }
@@ -151,6 +152,9 @@ one listener, and does not see which port the application meant.`,
 				GatewayPrincipal: principal,
 				Passthrough:      choiceFlag(&faults, "--unlisted", unlisted, "block", "passthrough") == "passthrough",
 			}
+			if principal != "" && document.SPIFFEIDFault(principal) != "" {
+				faults.add("--gateway-principal %q: %s", principal, document.SPIFFEIDFault(principal))
+			}
 			if s.GatewayHost, s.GatewayPort, err = bootstrap.HostPort(gateway, "127.0.0.1:8443"); err != nil {
 				faults.add("--gateway %w", err)
 			}
@@ -206,14 +210,14 @@ tcp_proxies. It knows hosts only: no principals, no deny rules, one port.`,
 
 // render prints b, and writes its listeners to a file of their own if asked to.
 func (f *bootstrapFlags) render(cmd *cobra.Command, b *bootstrapv3.Bootstrap) error {
-	warnOfOpenAdmin(cmd.ErrOrStderr(), f.admin)
+	warnOfOpenAdmin(cmd.ErrOrStderr(), addressFlag(new(faults), "--admin", f.admin))
 	if f.lds != "" {
 		listeners, err := bootstrap.YAML(bootstrap.SplitListeners(b, f.lds))
 		if err != nil {
 			return err
 		}
 		if err := folder.ReplaceFile(f.lds, listeners, []byte("resources:\n")); err != nil {
-			return fmt.Errorf("--lds: %w", err)
+			return unwritable("--lds", err)
 		}
 	}
 	out, err := bootstrap.YAML(b)

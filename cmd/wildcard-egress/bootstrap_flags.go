@@ -53,8 +53,8 @@ func warnOfUnknownCallers(out io.Writer, listen netip.AddrPort) {
 }
 
 // warnOfOpenAdmin says what an admin interface does that others can reach.
-func warnOfOpenAdmin(out io.Writer, admin string) {
-	if address, err := netip.ParseAddrPort(admin); err == nil && !address.Addr().IsLoopback() {
+func warnOfOpenAdmin(out io.Writer, address netip.AddrPort) {
+	if !address.Addr().IsLoopback() {
 		fmt.Fprintf(out, "WARNING: --admin %v: Envoy's admin interface asks nobody for a password. Whoever reaches that\n"+
 			"address can read the configuration, end Envoy and change its runtime: use 127.0.0.1, and pass on only\n"+
 			"/ready and /stats/prometheus.\n", address)
@@ -96,8 +96,11 @@ func (f *bootstrapFlags) config() (bootstrap.Config, error) {
 	}
 	for _, r := range f.resolvers {
 		address := addressFlag(&faults, "--dns-resolver", r)
-		if address.IsValid() && address.Port() == 0 {
+		switch {
+		case address.IsValid() && address.Port() == 0:
 			faults.add("--dns-resolver %q: no DNS server has port 0; give its port, such as 53", r)
+		case address.IsValid() && address.Addr().IsUnspecified():
+			faults.add("--dns-resolver %q: give the address of one DNS server, such as 127.0.0.53:53", r)
 		}
 		c.Resolvers = append(c.Resolvers, address)
 	}
@@ -173,7 +176,7 @@ func addressFlag(faults *faults, flag, text string) netip.AddrPort {
 
 func choiceFlag(faults *faults, flag, text string, choices ...string) string {
 	if !slices.Contains(choices, text) {
-		faults.add("%s %q: want %s", flag, text, strings.Join(choices, " or "))
+		faults.add("%s %q: want %s", flag, text, orList(choices))
 	}
 	return text
 }

@@ -217,9 +217,9 @@ func TestBootstrapWritesTheListenersToAFileOfTheirOwn(t *testing.T) {
 }
 
 func TestAdminInterfaceThatOthersReachIsWarnedOf(t *testing.T) {
-	for address, want := range map[string]bool{"0.0.0.0:9901": true, "[::]:9901": true, "10.1.2.3:9901": true, "127.0.0.1:9901": false, "[::1]:9901": false} {
+	for address, want := range map[string]bool{"0.0.0.0:9901": true, ":9901": true, "[::]:9901": true, "10.1.2.3:9901": true, "127.0.0.1:9901": false, "[::1]:9901": false} {
 		_, stderr, err := bootstrapCommand(t, "gateway", "policy.yaml", "--admin", address)
-		if got := strings.Contains(stderr, "WARNING: --admin "+address); err != nil || got != want {
+		if got := strings.Contains(stderr, "WARNING: --admin "); err != nil || got != want {
 			t.Errorf("--admin %s: %v, warned %v, want %v:\n%s", address, err, got, want, stderr)
 		}
 	}

@@ -26,7 +26,7 @@ is stopped. The rendered ambient set has it as the preStop hook.
 The exit status is 0 if all have ended, 1 if some are left, 2 if Envoy can't be
 asked.`,
 		Example: `  wildcard-egress drain --for 30s && kill $ENVOY`,
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.Grace < 0 || o.For < 0 {
 				return fmt.Errorf("drain: --grace %v, --for %v: want 0 or more", o.Grace, o.For)

@@ -10,6 +10,7 @@ import (
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/analysis"
+	"wildcard-egress/filter/policy/document"
 )
 
 // explanationJSON is a analysis.Explanation in the words of the access log.
@@ -40,6 +41,9 @@ read or has mistakes.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if !cmd.Flags().Changed("server-name") {
 				return fmt.Errorf("explain: --server-name: give the name that the client asks for")
+			}
+			if r.Principal != "" && document.SPIFFEIDFault(r.Principal) != "" {
+				return fmt.Errorf("explain: --principal %q: %s", r.Principal, document.SPIFFEIDFault(r.Principal))
 			}
 			d, err := file.read(cmd)
 			if err != nil {

@@ -52,7 +52,7 @@ func TestCommandsHaveOneForm(t *testing.T) {
 	}
 }
 
-var libraryWords = regexp.MustCompile(`strconv|pflag|cobra|invalid argument|invalid syntax|unknown (shorthand )?flag|flag needs|required flag|if any flags|yaml: (line|un)|accepts `)
+var libraryWords = regexp.MustCompile(`strconv|pflag|cobra|invalid argument|invalid syntax|unknown (shorthand )?flag|flag needs|required flag|unknown command|if any flags|yaml: (line|un)|accepts `)
 
 // Mistakes on the command line are told in the words of the help text.
 func TestMistakesAreInOurWords(t *testing.T) {
@@ -66,7 +66,7 @@ func TestMistakesAreInOurWords(t *testing.T) {
 		"explain --port many p":                `explain: --port "many": want a number from 0 to 65535`,
 		"explain --port 70000 p":               `explain: --port "70000": want a number from 0 to 65535`,
 		"explain p":                            "explain: --server-name: give the name",
-		"istio p --replicas few":               `istio: --replicas "few": want a number`,
+		"istio p --replicas few":               `istio: --replicas "few": want a whole number`,
 		"istio p --no-envoyfilter=perhaps":     `istio: --no-envoyfilter "perhaps": want true or false`,
 		"lint":                                 "lint: 0 files given; name POLICY",
 		"diff -":                               "diff: 1 file given; name OLD and NEW",
@@ -77,7 +77,27 @@ func TestMistakesAreInOurWords(t *testing.T) {
 		"preflight --admin ftp://x":                  `--admin "ftp://x": want HOST:PORT`,
 		"check missing.yaml":                         "missing.yaml: no such file or directory; name a file that you can read",
 		"bootstrap sidecar missing.yaml --gateway :": "--gateway",
-		"man": "man: --to: name the folder",
+		"man":                                     "man: --to: name the folder",
+		"drain x":                                 `drain: "x": want no argument`,
+		"schema policy x":                         `policy: "x": want no argument`,
+		"completion bash x":                       `bash: "x": want no argument`,
+		"completion x":                            `completion: "x" is no command; choose one of bash, fish`,
+		"help x":                                  `wildcard-egress: "x" is no command; choose one of`,
+		"help bootstrap x":                        `bootstrap: "x" is no command; choose one of gateway`,
+		"logs top a b":                            "top: 2 files given; name FILE",
+		"check --policy a --policy b":             `check: --policy "b": given twice`,
+		"check -o json -o text p":                 `check: --output "text": given twice`,
+		"lint --policy= p":                        `lint: --policy "": empty; give it a value`,
+		"bootstrap gateway --cert= p":             `gateway: --cert "": empty`,
+		"bootstrap gateway --admin=x p":           `--admin "x": want HOST:PORT`,
+		"bootstrap gateway --dns-family=x p":      `--dns-family "x": want one of all, v4_preferred`,
+		"bootstrap gateway --idle-timeout=1ms p":  `--idle-timeout 1ms: want 1s to 8760h, or 0 for none`,
+		"bootstrap gateway --max-waiting=-1 p":    `--max-waiting "-1": want a number from 0 to 4294967295`,
+		"bootstrap sidecar --gateway 0.0.0.0:1 p": `--gateway "0.0.0.0:1": want HOST:PORT with the IP address`,
+		"bootstrap sidecar --gateway a:1 --gateway-principal a p": `--gateway-principal "a": a principal is a SPIFFE ID`,
+		"explain --server-name a.b --principal a p":               `explain: --principal "a": a principal is a SPIFFE ID`,
+		"preflight --admin 127.0.0.1:70000":                       `--admin "127.0.0.1:70000": want HOST:PORT`,
+		"drain --admin :9901":                                     `--admin ":9901": want HOST:PORT`,
 	} {
 		t.Run(args, func(t *testing.T) {
 			root := newRootCommand()

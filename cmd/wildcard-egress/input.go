@@ -2,14 +2,18 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"wildcard-egress/bootstrap/folder"
 	"wildcard-egress/filter/policy/document"
 )
 
@@ -50,6 +54,9 @@ func (p *policyFile) read(cmd *cobra.Command) (*document.Document, error) {
 // of the last one more if it ends in "...".
 func files(names ...string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
+		if slices.Contains(args, "") {
+			return fmt.Errorf("%s: \"\" is no file; name %s, or - for standard input (see --help)", cmd.Name(), strings.Join(names, " and "))
+		}
 		more := strings.HasSuffix(names[len(names)-1], "...")
 		if len(args) != len(names) && (!more || len(args) < len(names)) {
 			return fmt.Errorf("%s: %s given; name %s, or - for standard input (see --help)",
@@ -64,7 +71,25 @@ func files(names ...string) cobra.PositionalArgs {
 
 // unreadable says how to mend what keeps a file from being read.
 func unreadable(err error) error {
-	return fmt.Errorf("%w; name a file that you can read, or - for standard input", err)
+	return fmt.Errorf("%w; name a file that you can read, or - for standard input", plain(err))
+}
+
+// unwritable says how to mend what keeps a flag's file or folder from being written.
+func unwritable(flag string, err error) error {
+	return fmt.Errorf("%s: %w; name a place that you can write to", flag, plain(err))
+}
+
+// plain is the error of a file as people read it: the path first, not the call.
+func plain(err error) error {
+	fault := (*fs.PathError)(nil)
+	if !errors.As(err, &fault) {
+		return err
+	}
+	path := fault.Path
+	if strings.HasPrefix(filepath.Base(path), folder.TemporaryPrefix) {
+		path = filepath.Dir(path)
+	}
+	return fmt.Errorf("%s: %w", path, fault.Err)
 }
 
 // maxInputBytes bounds what is read of a file, such as of a device that never
@@ -86,7 +111,7 @@ func readFile(cmd *cobra.Command, file string) (name string, data []byte, err er
 	data, err = io.ReadAll(io.LimitReader(in, maxInputBytes+1))
 	switch {
 	case err != nil && file == "-":
-		err = fmt.Errorf("standard input: %w", err)
+		err = fmt.Errorf("standard input: %w", plain(err))
 	case err != nil:
 		err = unreadable(err)
 	case len(data) > maxInputBytes:

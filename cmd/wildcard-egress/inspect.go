@@ -90,7 +90,7 @@ func inspectFiles(stdin io.Reader, out io.Writer, files []string, limit int, out
 	for _, file := range files {
 		line, err := inspectFile(stdin, file, limit)
 		if err != nil {
-			faults = append(faults, fmt.Errorf("inspect: %w", err))
+			faults = append(faults, fmt.Errorf("inspect: %w", plain(err)))
 			continue
 		}
 		if output == asText {

@@ -118,7 +118,7 @@ func (f *istioFlags) replace(cmd *cobra.Command, manifests istio.Manifests) erro
 		err = folder.Replace(f.to, manifests.Folder(), []byte(istio.Header))
 	}
 	if err != nil {
-		return fmt.Errorf("--to: %w", err)
+		return unwritable("--to", err)
 	}
 	gone, err := manifests.Gone(older)
 	if err != nil {
@@ -137,7 +137,7 @@ func (f *istioFlags) replace(cmd *cobra.Command, manifests istio.Manifests) erro
 func (f *istioFlags) compare(cmd *cobra.Command, manifests istio.Manifests) error {
 	stale, err := folder.Stale(f.check, manifests.Folder())
 	if err != nil {
-		return fmt.Errorf("--check: %w", err)
+		return fmt.Errorf("--check: %w; name the folder that --to wrote", plain(err))
 	}
 	if len(stale) == 0 {
 		return nil

@@ -118,7 +118,7 @@ func openLog(cmd *cobra.Command, file string) (*openedLog, error) {
 		unpacked, err := gzip.NewReader(in)
 		if err != nil {
 			l.close()
-			return nil, fmt.Errorf("%s: %w; it begins as gzip does, and is none", l.name, err)
+			return nil, fmt.Errorf("%s: begins as gzip does, and is none, or is cut off; name another, or unpack it", l.name)
 		}
 		l.text = unpacked
 	} else if errors.Is(err, io.EOF) {

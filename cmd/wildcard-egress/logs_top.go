@@ -49,7 +49,12 @@ decision, rule and reason that had connections in the interval.`,
 		Example: `  wildcard-egress logs top /var/log/wildcard-egress/access.log
   kubectl -n wildcard-egress logs -f deploy/wildcard-egress | wildcard-egress logs top -
   wildcard-egress logs top --admin 127.0.0.1:15000 -o json --times 10`,
-		Args: cobra.MaximumNArgs(1),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil // the admin interface is asked
+			}
+			return files("FILE")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if f.interval < 100*time.Millisecond {
 				return fmt.Errorf("top: --interval %v: want 100ms or more", f.interval)
@@ -86,11 +91,7 @@ func (f *topFlags) source(ctx context.Context, cmd *cobra.Command, args []string
 			if err != nil {
 				return nil, err
 			}
-			counts, err := askCounts(ask)
-			if errors.Is(err, io.EOF) { // here it is no end of a log
-				err = errors.New(err.Error() + ": the connection was closed without an answer; is that Envoy's admin interface?")
-			}
-			return counts, err
+			return askCounts(ask)
 		}, nil
 	}
 	var in io.Reader = cmd.InOrStdin()

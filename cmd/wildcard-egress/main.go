@@ -122,7 +122,8 @@ func newRootCommand() *cobra.Command {
 		newCheckCommand(), newLintCommand(), newExplainCommand(), newDiffCommand(), newTestCommand())
 	root.AddCommand(newIstioCommand(), newPreflightCommand(), newReadyCommand(), newDrainCommand(), newInPodCommand(), newSchemaCommand(), newManCommand())
 	root.AddCommand(newLogsCommand(), newUICommand())
+	useOurWords(root)
 	completeValues(root)
-	takeDecimals(root)
+	takeStrictly(root)
 	return root
 }

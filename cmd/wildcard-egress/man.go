@@ -15,17 +15,20 @@ func newManCommand() *cobra.Command {
 		Short:   "Write the manual pages",
 		Long:    "Write a manual page for each command into a folder, which is made if there is none.",
 		Example: "  wildcard-egress man --to /usr/local/share/man/man1",
-		Args:    cobra.NoArgs,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if to == "" {
 				return fmt.Errorf("man: --to: name the folder for the pages")
 			}
 			if err := os.MkdirAll(to, 0o755); err != nil {
-				return fmt.Errorf("--to: %w", err)
+				return unwritable("--to", err)
 			}
 			root := cmd.Root()
 			root.DisableAutoGenTag = true // the same pages from the same commit
-			return doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "wildcard-egress", Manual: "wildcard-egress"}, to)
+			if err := doc.GenManTree(root, &doc.GenManHeader{Section: "1", Source: "wildcard-egress", Manual: "wildcard-egress"}, to); err != nil {
+				return unwritable("--to", err)
+			}
+			return nil
 		},
 	}
 	c.Flags().StringVar(&to, "to", "", "write the pages to `DIR` (required)")

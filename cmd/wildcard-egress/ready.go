@@ -12,7 +12,7 @@ func newReadyCommand() *cobra.Command {
 	var admin string
 	var port uint16
 	c := &cobra.Command{
-		Use:   "ready [--admin URL] [--port N]",
+		Use:   "ready [--admin HOST:PORT] [--port N]",
 		Short: "Say whether a gateway can serve, for a Kubernetes probe",
 		Long: `Say whether a gateway can serve: Envoy is up, its port is open, and the module has
 a good policy. Envoy itself is ready without a policy, and without the module,
@@ -24,8 +24,8 @@ Once a policy is in force the module keeps the last good one, so there is no
 need to ask again. It takes 4 s at most, which is below the timeout of the probe.
 
 The exit status is 0 if it can serve, 1 with the reason if not, 2 for bad usage.`,
-		Example: `  wildcard-egress ready --admin http://127.0.0.1:9901`,
-		Args:    cobra.NoArgs,
+		Example: `  wildcard-egress ready --admin localhost:15000   # in a pod of Istio`,
+		Args:    noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ask, err := preflight.Admin(cmd.Context(), admin, preflight.ReadyWithin)
 			if err != nil {
@@ -39,7 +39,7 @@ The exit status is 0 if it can serve, 1 with the reason if not, 2 for bad usage.
 		},
 	}
 	c.Flags().SortFlags = false
-	c.Flags().StringVar(&admin, "admin", "http://localhost:15000", "Envoy's admin interface, `URL`")
+	c.Flags().StringVar(&admin, "admin", defaultAdmin, "Envoy's admin interface, `HOST:PORT` or a URL")
 	c.Flags().Uint16Var(&port, "port", 8443, "the gateway's listener, `N`")
 	return c
 }

@@ -26,13 +26,13 @@ policy good; check can.`,
 		RunE:    chooseCommand,
 	}
 	c.AddCommand(&cobra.Command{
-		Use: "policy", Short: "The schema of a policy", Args: cobra.NoArgs,
+		Use: "policy", Short: "The schema of a policy", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprint(cmd.OutOrStdout(), policySchema)
 			return err
 		},
 	}, &cobra.Command{
-		Use: "options", Short: "The schema of an options file", Args: cobra.NoArgs,
+		Use: "options", Short: "The schema of an options file", Args: noArguments,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			encoder := json.NewEncoder(cmd.OutOrStdout())
 			encoder.SetEscapeHTML(false)

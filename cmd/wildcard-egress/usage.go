@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,45 @@ func chooseCommand(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%s: %s", cmd.Name(), choice)
 	}
 	return cmd.Help()
+}
+
+// noArguments is for commands that take flags alone.
+func noArguments(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s: %q: want no argument (see --help)", cmd.Name(), args[0])
+	}
+	return nil
+}
+
+// newHelpCommand is cobra's, which knows no mistakes.
+func newHelpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err == nil && len(rest) == 0 {
+				return about.Help()
+			}
+			return chooseCommand(about, rest)
+		},
+	}
+}
+
+// useOurWords has the commands that cobra adds tell mistakes as ours do.
+func useOurWords(root *cobra.Command) {
+	root.SetHelpCommand(newHelpCommand())
+	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" {
+			c.Args, c.RunE = cobra.ArbitraryArgs, chooseCommand
+			c.Short = "Print what has a shell complete commands, flags and values"
+			c.Long = c.Short + "; the help of each shell says how to use it."
+			for _, shell := range c.Commands() {
+				shell.Args = noArguments
+			}
+		}
+	}
 }
 
 // flagError says what is wrong with a flag, and what it wants, in the words of
@@ -62,7 +102,7 @@ func folderHint(cmd *cobra.Command, unknown *pflag.NotExistError) string {
 
 // wantOr says what a flag takes, or else what its value says of a mistake.
 func wantOr(f *pflag.Flag, err error) string {
-	if want := wanted(f); want != "" && !errors.Is(err, errNotDecimal) {
+	if want := wanted(f); want != "" && !slices.ContainsFunc(mistakes, func(m error) bool { return errors.Is(err, m) }) {
 		return "want " + want
 	}
 	return err.Error()
@@ -71,15 +111,17 @@ func wantOr(f *pflag.Flag, err error) string {
 // wanted is what a flag takes, in words; empty for flags that say it themselves.
 func wanted(f *pflag.Flag) string {
 	if choices := choicesOf(f); choices != nil {
-		return strings.Join(choices, " or ")
+		return orList(choices)
 	}
 	switch f.Value.Type() {
 	case "bool":
 		return "true or false"
 	case "uint16":
 		return "a number from 0 to 65535"
-	case "uint32", "int32", "int", "uint":
-		return "a number"
+	case "uint32":
+		return "a number from 0 to 4294967295"
+	case "int32", "int":
+		return "a whole number"
 	case "duration":
 		return "a time such as 30s or 5m"
 	}
@@ -87,6 +129,15 @@ func wanted(f *pflag.Flag) string {
 		return "an IP address"
 	}
 	return ""
+}
+
+// orList joins choices: a, b or c.
+func orList(choices []string) string {
+	last := len(choices) - 1
+	if last < 1 {
+		return strings.Join(choices, "")
+	}
+	return strings.Join(choices[:last], ", ") + " or " + choices[last]
 }
 
 // choicesOf returns the values that a flag can have, if its help text lists

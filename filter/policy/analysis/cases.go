@@ -33,7 +33,7 @@ type Case struct {
 // the case expects the reason for that, and so is a principal that no caller can
 // have: whatever the policy, such a case would be denied. It reports all mistakes, as Problems.
 func ParseCases(file string, data []byte) ([]Case, error) {
-	r := strictyaml.Reader{File: file}
+	r := strictyaml.Reader{File: file, Begins: `a case: "- {server_name: en.wikipedia.org, want: allow}"`}
 	var cases []Case
 	if body := r.Document(data); body != nil {
 		r.List(body, strictyaml.Root, func(n *yaml.Node, path strictyaml.Path) {

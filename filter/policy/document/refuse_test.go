@@ -43,7 +43,7 @@ func TestParseRefusesWhatIsNoPolicy(t *testing.T) {
 		"anchor":                {"version: 1\nrules: [{name: &n a, hosts: [a.com]}]", "an anchor (not supported"},
 		"merge key":             {"version: 1\n<<: {rules: [{name: a, hosts: [a.com]}]}", "unknown field"},
 		"tag":                   {"version: !!int 1\nrules: [{name: a, hosts: [a.com]}]", "a tag (not supported"},
-		"not UTF-8":             {"version: 1 # \xff\n", "or not UTF-8"},
+		"not UTF-8":             {"version: 1 # \xff\n", "p:1:14: not UTF-8"},
 		"flow bomb":             {"a: " + strings.Repeat("[", 100_000), "more values than a file"},
 		"block bomb":            {strings.Repeat("- ", 100_000) + "a", "more values than a file"},
 		"key bomb":              {strings.Repeat("? ", 100_000) + "a", "more values than a file"},

@@ -5,6 +5,7 @@ package strictyaml
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ const (
 // and merge keys are refused, so reading is linear in the file.
 type Reader struct {
 	File     string // its name, for the problems
+	Begins   string // with what such a file does, for an empty one; empty: a policy
 	Problems Problems
 	more     int // problems that are only counted
 }
@@ -82,8 +84,12 @@ func (r *Reader) Document(data []byte) (body *yaml.Node) {
 			body = nil
 		}
 	}()
-	if len(data) > maxFileBytes || !utf8.Valid(data) {
-		r.AddAt(start, "", "larger than %d bytes, or not UTF-8 text", maxFileBytes)
+	if len(data) > maxFileBytes {
+		r.AddAt(start, "", "larger than %d bytes", maxFileBytes)
+		return nil
+	}
+	if at, ok := notText(data); ok {
+		r.AddAt(at, "", "not UTF-8 text from here on; is it another file, or in another encoding?")
 		return nil
 	}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
@@ -95,7 +101,7 @@ func (r *Reader) Document(data []byte) (body *yaml.Node) {
 	var first, second yaml.Node
 	err := decoder.Decode(&first)
 	if errors.Is(err, io.EOF) || err == nil && isNull(first.Content[0]) {
-		r.AddAt(start, "", `empty; a file starts with "version: 1"`)
+		r.AddAt(start, "", "empty; a file starts with %s", cmp.Or(r.Begins, `"version: 1"`))
 		return nil
 	}
 	if err == nil {
@@ -110,6 +116,19 @@ func (r *Reader) Document(data []byte) (body *yaml.Node) {
 		r.syntaxError(data, err)
 	}
 	return nil
+}
+
+// notText finds the first bytes that are no UTF-8.
+func notText(data []byte) (at Position, found bool) {
+	if utf8.Valid(data) {
+		return at, false
+	}
+	good := 0
+	for r, size := utf8.DecodeRune(data); r != utf8.RuneError || size != 1; r, size = utf8.DecodeRune(data[good:]) {
+		good += size
+	}
+	line := bytes.LastIndexByte(data[:good], '\n') + 1
+	return Position{bytes.Count(data[:good], []byte("\n")) + 1, utf8.RuneCount(data[line:good]) + 1}, true
 }
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }

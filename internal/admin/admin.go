@@ -124,5 +124,7 @@ func (c *Client) explain(err error) error {
 // tooLate is context.DeadlineExceeded in words.
 type tooLate string
 
-func (t tooLate) Error() string { return string(t) + ": no whole answer in time; is that Envoy's admin interface?" }
-func (tooLate) Unwrap() error   { return context.DeadlineExceeded }
+func (t tooLate) Error() string {
+	return string(t) + ": no whole answer in time; is that Envoy's admin interface?"
+}
+func (tooLate) Unwrap() error { return context.DeadlineExceeded }

@@ -34,7 +34,12 @@ func preflight(t *testing.T, e *testenv.Env, flags ...string) map[string]string 
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"preflight", "--admin", "http://" + e.Gateway.AdminAddr(), "--port", port, "-o", "json"}, flags...)
+	args := append([]string{"preflight", "-o", "json"}, flags...)
+	for flag, value := range map[string]string{"--admin": "http://" + e.Gateway.AdminAddr(), "--port": port} {
+		if !slices.Contains(flags, flag) {
+			args = append(args, flag, value)
+		}
+	}
 	out, err := built.Run(t.Context(), args...)
 	var findings []struct{ Check, Status, Detail, Fix string }
 	if json.Unmarshal(out, &findings) != nil || len(findings) < 15 {

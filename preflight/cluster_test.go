@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
 	"wildcard-egress/bootstrap/istio"
@@ -188,6 +189,21 @@ func TestTheClusterMayHaveMore(t *testing.T) {
 			if f.Status != OK {
 				t.Errorf("%s: %+v", name, f)
 			}
+		}
+	}
+}
+
+func TestANamedPortMayBeTheOne(t *testing.T) {
+	dns := place{protocol: corev1.ProtocolUDP, port: 53}
+	for port, cut := range map[string]bool{`"dns"`: false, "53": false, "54": true} {
+		c := newCluster("egress", "istio-system", nil, 8443)
+		err := c.take([]byte(`{"kind": "NetworkPolicy", "metadata": {"namespace": "shop"}, "spec": {"podSelector": {}, "policyTypes": ["Egress"],
+			"egress": [{"ports": [{"protocol": "UDP", "port": ` + port + `}]}]}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.cut("shop", nil, dns); got != cut {
+			t.Errorf("port %s: cut %v, want %v", port, got, cut)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	networkv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
 // place is where pods must get to.
@@ -71,7 +72,15 @@ func (c *Cluster) allows(rule networkv1.NetworkPolicyEgressRule, from string, to
 		if p.Protocol != nil {
 			protocol = *p.Protocol
 		}
-		return protocol == to.protocol && (p.Port == nil || p.Port.IntVal == to.port || p.EndPort != nil && p.Port.IntVal <= to.port && to.port <= *p.EndPort)
+		switch {
+		case protocol != to.protocol:
+			return false
+		case p.Port == nil, p.Port.Type == intstr.String: // a name is one of the pods there, which are not looked at
+			return true
+		case p.EndPort != nil:
+			return p.Port.IntVal <= to.port && to.port <= *p.EndPort
+		}
+		return p.Port.IntVal == to.port
 	})
 	return port && (len(rule.To) == 0 || slices.ContainsFunc(rule.To, func(peer networkv1.NetworkPolicyPeer) bool {
 		switch {

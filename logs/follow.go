@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -61,7 +62,7 @@ func (t *Tail) Read(b []byte) (int, error) {
 			n, err := t.file.Read(b)
 			if n > 0 {
 				t.offset += int64(n)
-				t.midLine = b[n-1] != '\n'
+				t.midLine = !bytes.HasSuffix(b[:n], newline)
 				return n, nil
 			}
 			if err != nil && !errors.Is(err, io.EOF) {

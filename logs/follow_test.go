@@ -2,6 +2,7 @@ package logs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -118,7 +119,7 @@ func TestTailEndsThoughThereIsMore(t *testing.T) {
 	}
 	defer tail.Close()
 	cancel()
-	if n, err := tail.Read(make([]byte, 10)); n != 0 || err != io.EOF {
+	if n, err := tail.Read(make([]byte, 10)); n != 0 || !errors.Is(err, io.EOF) {
 		t.Errorf("Read = %d, %v, want 0, EOF", n, err)
 	}
 }

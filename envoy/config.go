@@ -114,6 +114,11 @@ func (c *Config) SetLimits(l Limits) {
 // index. It is possible only in NewFactory, and each must say it.
 func (c *Config) CountLinesLeftOut(counter int) { c.c.lines_counter = C.size_t(counter) }
 
+// Exempt says that connections are the gateway's own, such as a probe's: they find
+// room however many wait and however full memory is, and take no line of the access
+// log from others. It is possible only in NewFactory.
+func (c *Config) Exempt() { c.c.exempt = true }
+
 // TakeCallersFromProxyProtocol says that the filters know their callers by the
 // PROXY header (Conn.ProxyIdentity, DestinationPort, OverLoopback) and not by the
 // outer TLS session: decisions are recalled by that. It is possible only in

@@ -140,7 +140,7 @@ void conn_close(struct conn* c, unsigned close_type, const char* details, size_t
 }
 
 void conn_refused(struct conn* c) {
-  if (c->config->outcome) return;  // it was let through
+  if (c->config->outcome || c->config->exempt) return;  // it was let through, or has no line in any case
   lines_refused(c);
   conn_count_many(c, c->config->lines_counter, lines_take_uncounted());
 }

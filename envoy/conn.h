@@ -51,6 +51,7 @@ struct config {
   _Atomic bool recall_stopped;
 
   bool outcome;  // of the outcome filter (outcome.c)
+  bool exempt;   // from limits of those that wait and of memory
 };
 
 // One downstream connection.

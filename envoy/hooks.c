@@ -47,23 +47,26 @@ const void* envoy_dynamic_module_on_network_filter_new(const void* config, void*
   return c;
 }
 
-unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
-  struct conn* c = (struct conn*)filter;
-  if (c->config->outcome) return outcome_new_connection(c);
+// admit counts a connection among those that wait; false: there was no room, and it
+// is closed.
+static bool admit(struct conn* c) {
   lines_arrived(c);
   envoy_buffer address = conn_remote_address(c);
   bool room = limits_enter_waiting(&c->waiting, address.ptr, address.length);
   // Those of arrivals.c too, which has no counters.
   conn_count_many(c, c->config->waiting_counter, limits_take_refused());
   conn_count_many(c, c->config->lines_counter, lines_take_uncounted());
-  if (!room) {
+  if (!room)
     conn_close(c, CLOSE_NO_FLUSH, WAITING_REASON, sizeof WAITING_REASON - 1);
-    return STATUS_STOP_ITERATION;
-  }
-  if (!pressure_room()) {
+  else if (!pressure_room())
     conn_close(c, CLOSE_NO_FLUSH, MEMORY_REASON, sizeof MEMORY_REASON - 1);
-    return STATUS_STOP_ITERATION;
-  }
+  return c->state == CONN_WAITING;
+}
+
+unsigned envoy_dynamic_module_on_network_filter_new_connection(void* filter_envoy, const void* filter) {
+  struct conn* c = (struct conn*)filter;
+  if (c->config->outcome) return outcome_new_connection(c);
+  if (!c->config->exempt && !admit(c)) return STATUS_STOP_ITERATION;
   if (!envoy_dynamic_module_callback_network_filter_read_enabled(filter_envoy)) {
     c->reading_was_disabled = true;
     envoy_dynamic_module_callback_network_filter_read_disable(filter_envoy, false);

@@ -58,7 +58,9 @@ func newFactory(host *envoy.Config, filterName string, filterConfig []byte) (env
 	if config.Caller == filter.CallerProxyProtocol {
 		host.TakeCallersFromProxyProtocol()
 	}
-	if !config.Readiness {
+	if config.Readiness {
+		host.Exempt()
+	} else {
 		host.RecallDecisions(config.DecisionCache, counterHit, counterMiss)
 	}
 	host.LimitWaiting(config.MaxWaiting/4, config.MaxWaiting, filter.WaitingCounter())

@@ -48,6 +48,23 @@ func TestConnectionsBeyondWhatMemoryHasAreClosed(t *testing.T) {
 	wantNothingLeft(t)
 }
 
+// A probe is answered however full the gateway is.
+func TestExemptConnectionsFindRoom(t *testing.T) {
+	config := start(t, &script{
+		make: func(host *envoy.Config) error { host.Exempt(); return nil },
+		data: entering(envoy.Allowance{Party: t.Name()}),
+	})
+	defer envoy.LimitConnections(-1)
+	envoy.LimitConnections(0)
+	conn, details := try(config)
+	if details != "" {
+		t.Errorf("it is closed with %q", details)
+	}
+	conn.End()
+	config.End()
+	wantNothingLeft(t)
+}
+
 // Those of the caller who has most end, the newest first.
 func TestShedEndsThoseOfWhoHasMost(t *testing.T) {
 	caller := ""

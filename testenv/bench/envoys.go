@@ -71,6 +71,7 @@ func (w *world) envoyConfig(p *proxy, s setup) ([]byte, error) {
 	}
 	network := bootstrap.DefaultNetwork()
 	network.RuleMetrics = p.isOurs() && p.kind != uncounted // there is no rule elsewhere
+	network.MaxWaiting = 1 << 20                            // all load comes from one address, which has a quarter of them
 	c.Network = &network
 	if s.handshake.tls() {
 		c.TLS = &bootstrap.TLS{Cert: w.files.cert, Key: w.files.key, CA: w.files.ca}

@@ -44,8 +44,8 @@ func newDiffCommand() *cobra.Command {
 		Use:   "diff OLD NEW",
 		Short: "Print what a change of a policy changes",
 		Long: `Print for which (host, principal, port) two policies decide differently: another
-decision, another upstream port, or another on_revoke by another rule; and which
-settings differ. It is exact: for each host, the names of which it is the
+decision, another upstream port, or another on_revoke or other limits by another
+rule; and which settings differ. It is exact: for each host, the names of which it is the
 narrowest host are searched with automata, and so are principals.
 
   host "other"                 no host matches

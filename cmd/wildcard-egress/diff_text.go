@@ -101,6 +101,9 @@ func outcome(d policy.Decision, c analysis.Change) string {
 	if moved && c.Old.CloseOnRevoke != c.New.CloseOnRevoke {
 		text += map[bool]string{true: " until revoked", false: " for good"}[d.CloseOnRevoke]
 	}
+	if moved && c.Old.Port == c.New.Port && c.Old.CloseOnRevoke == c.New.CloseOnRevoke { // then it is the limits that differ
+		text += map[bool]string{true: " with the limits of its rule", false: " without limits of its rule"}[d.Limits != nil]
+	}
 	switch {
 	case d.Rule != "":
 		return text + fmt.Sprintf(" by %q", d.Rule)

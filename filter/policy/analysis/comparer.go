@@ -1,6 +1,7 @@
 package analysis
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -142,11 +143,17 @@ func (c *comparer) sameRules(host indexedHost) bool {
 type outcome struct {
 	port     uint16 // if the mesh does not tell it
 	onRevoke document.OnRevoke
+	limits   document.Limits
 }
 
 func (r sidedRule) outcome(asked uint16) outcome {
-	if asked != 0 {
-		return outcome{asked, r.OnRevoke}
+	return outcome{cmp.Or(asked, r.Ports[0]), r.OnRevoke, limitsOf(r.Limits)}
+}
+
+// limitsOf are those of a rule; without any the zero value.
+func limitsOf(l *document.Limits) document.Limits {
+	if l == nil {
+		return document.Limits{}
 	}
-	return outcome{r.Ports[0], r.OnRevoke}
+	return *l
 }

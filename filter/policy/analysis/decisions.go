@@ -121,7 +121,8 @@ func (c *comparer) report(found cell) {
 		Host: label, Principal: found.principal, Port: found.port, Example: r,
 		Old: c.policies[0].Decide(r), New: c.policies[1].Decide(r),
 	}
-	key := fmt.Sprintf("%s %s %s %v %v %d %d %v", change.Host, change.Principal, change.Port, change.Old.Action, change.New.Action, change.Old.Port, change.New.Port, change.New.CloseOnRevoke)
+	key := fmt.Sprintf("%s %s %s %v %v %d %d %v %v %v", change.Host, change.Principal, change.Port, change.Old.Action, change.New.Action,
+		change.Old.Port, change.New.Port, change.New.CloseOnRevoke, limitsOf(change.Old.Limits), limitsOf(change.New.Limits))
 	if !c.reported[key] {
 		c.reported[key] = true
 		c.Changes = append(c.Changes, change)

@@ -70,11 +70,14 @@ func (d *detail) without(options []option, other int) []option {
 }
 
 // moved reports whether a request that both sides allow goes to another port, or
-// is treated otherwise when it is revoked. The on_revoke of a rule that keeps its
-// name is a change of settings.
+// is treated otherwise when it is revoked, or has other limits. The on_revoke and the
+// limits of a rule that keeps its name are changes of settings.
 func moved(before, after policy.Decision) bool {
-	return before.Action == policy.Allow && after.Action == policy.Allow &&
-		(before.Port != after.Port || before.CloseOnRevoke != after.CloseOnRevoke && before.Rule != after.Rule)
+	if before.Action != policy.Allow || after.Action != policy.Allow {
+		return false
+	}
+	return before.Port != after.Port || before.Rule != after.Rule &&
+		(before.CloseOnRevoke != after.CloseOnRevoke || limitsOf(before.Limits) != limitsOf(after.Limits))
 }
 
 // moves looks for requests that both sides allow, each with another outcome.
@@ -103,7 +106,7 @@ func (d *detail) moves(olds, news []option, note func(policy.Request, verdict)) 
 // differs reports whether it matters to a request which of two rules allows it.
 func (o option) differs(other option, asked uint16) bool {
 	x, y := o.outcome(asked), other.outcome(asked)
-	return x.port != y.port || x.onRevoke != y.onRevoke && o.Name != other.Name
+	return x.port != y.port || o.Name != other.Name && (x.onRevoke != y.onRevoke || x.limits != y.limits)
 }
 
 // outranks says which of two allow rules that match decides.

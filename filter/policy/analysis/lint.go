@@ -39,6 +39,8 @@ const (
 	CheckKeyOrder        = "key_order"        // a truncated file would open more
 	CheckLookAlike       = "look_alike"       // letters that look like others
 	CheckNotFinished     = "not_finished"     // it took too long: the rest was not looked at
+
+	CheckUnreachableLimits = "unreachable_limits" // limits that no connection can meet
 )
 
 // LintOptions say what the policy is for.

@@ -66,6 +66,8 @@ func (l *linter) outranks(other int, wider document.Pattern, rule int, host docu
 		return false
 	case o.Action == r.Action && o.Action == policy.Allow && (o.OnRevoke != r.OnRevoke || o.Ports[0] != r.Ports[0]):
 		return false
+	case r.Action == policy.Allow && o.Action == r.Action && (o.Limits != nil || r.Limits != nil): // each counts its own connections
+		return false
 	case !portsCover(o.Ports, r.Ports) || !l.principalsCover(o.Principals, r.Principals) || !l.containment.hosts(wider, host):
 		return false
 	case o.Action != r.Action:
@@ -87,7 +89,7 @@ func (l *linter) comesBetween(other int, wider document.Pattern, rule int, host 
 	for _, pattern := range l.around(host) {
 		for _, third := range l.index.rules(pattern) {
 			t := &l.document.Rules[third]
-			if t.Action == policy.Allow && (t.Ports[0] != r.Ports[0] || t.OnRevoke != r.OnRevoke) && beats(r, host, t, pattern) && beats(t, pattern, o, wider) {
+			if t.Action == policy.Allow && (t.Ports[0] != r.Ports[0] || t.OnRevoke != r.OnRevoke || t.Limits != nil) && beats(r, host, t, pattern) && beats(t, pattern, o, wider) {
 				return true
 			}
 		}

@@ -9,7 +9,7 @@ func (l *linter) limits(rule int) {
 		return
 	}
 	if r.Mode == document.ShadowMode {
-		l.add("unreachable-limits", rule, -1, "a rule in shadow mode lets nothing through that its limits could concern")
+		l.add(CheckUnreachableLimits, rule, -1, "a rule in shadow mode lets nothing through that its limits could concern")
 		return
 	}
 	for _, host := range r.Hosts {
@@ -19,7 +19,7 @@ func (l *linter) limits(rule int) {
 	}
 	for _, names := range []uint32{r.Limits.PerCaller.Names, r.Limits.Total.Names} {
 		if int(names) >= len(r.Hosts) && names != 0 {
-			l.add("unreachable-limits", rule, -1, "a limit of %d names is never reached: its hosts are %d names; lower it, or remove it", names, len(r.Hosts))
+			l.add(CheckUnreachableLimits, rule, -1, "a limit of %d names is never reached: its hosts are %d names; lower it, or remove it", names, len(r.Hosts))
 		}
 	}
 }

@@ -97,6 +97,9 @@ func printExplanation(out io.Writer, file string, e analysis.Explanation) {
 	if l := e.Decision.Limits; l != nil {
 		row("limits per_caller", l.PerCaller.String())
 		row("limits total", l.Total.String())
+		if l.Duration != 0 {
+			row("limits duration", l.Duration.String())
+		}
 		row("limits mode", l.Mode.String())
 	}
 	row("shadow_decision", d.ShadowDecision)

@@ -11,11 +11,16 @@ import (
 	"wildcard-egress/logs"
 )
 
+// learnFlags are what `logs learn` can be told.
+type learnFlags struct {
+	output  outputFlag
+	in      logFiles
+	current string
+	options logs.LearnOptions
+}
+
 func newLogsLearnCommand() *cobra.Command {
-	var output outputFlag
-	var in logFiles
-	var current string
-	var options logs.LearnOptions
+	f := &learnFlags{}
 	c := &cobra.Command{
 		Use:   "learn [--policy POLICY] FILE...",
 		Short: "Write the smallest policy that lets through what was refused, or would be",
@@ -37,42 +42,44 @@ The exit status is 1 if there is nothing to learn.`,
 		Example: `  kubectl -n wildcard-egress logs deploy/wildcard-egress | wildcard-egress logs learn --policy policy.yaml - > learned.yaml
   wildcard-egress logs learn --allowed --min-count 5 --wildcard-at 0 gateway.log`,
 		Args: files("FILE..."),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if options.Least < 1 || options.WildcardAt < 0 || options.WildcardAt == 1 {
-				return fmt.Errorf("learn: --min-count is 1 or more, --wildcard-at 2 or more, or 0 for none")
-			}
-			if err := readCurrent(cmd, current, &options.Policy); err != nil {
-				return err
-			}
-			learner := logs.NewLearner(options)
-			tally, fault := in.scan(cmd, args, learner.Add)
-			if fault != nil && tally.Lines == 0 {
-				return fault
-			}
-			learned, err := learner.Learn()
-			if err != nil {
-				return err
-			}
-			err = output.print(cmd.OutOrStdout(), learned, func(out io.Writer) { fmt.Fprint(out, learned.Policy) })
-			if output == asText {
-				printTally(cmd.ErrOrStderr(), tally)
-				printSkipped(cmd.ErrOrStderr(), learned)
-			}
-			if err == nil && fault == nil && learned.Policy == "" {
-				return errNegative
-			}
-			return errors.Join(err, fault)
-		},
+		RunE: f.run,
 	}
-	c.Flags().StringVar(&current, "policy", "", "the policy in force, a `FILE`: what it allows or denies on purpose is not learned")
-	c.Flags().IntVar(&options.Least, "min-count", 2, "leave out what a caller asked for less than `N` times")
-	c.Flags().IntVar(&options.WildcardAt, "wildcard-at", 10, "make `N` names below one domain a wildcard; 0: none")
-	c.Flags().BoolVar(&options.Allowed, "allowed", false, "learn also what rules allowed: the whole policy anew")
-	c.Flags().BoolVar(&options.UnknownCallers, "unknown-callers", false, "learn also for callers without an identity: a rule for EVERYBODY")
-	in.addCaller(c)
-	in.addNoPorts(c)
-	output.add(c)
+	c.Flags().StringVar(&f.current, "policy", "", "the policy in force, a `FILE`: what it allows or denies on purpose is not learned")
+	c.Flags().IntVar(&f.options.Least, "min-count", 2, "leave out what a caller asked for less than `N` times")
+	c.Flags().IntVar(&f.options.WildcardAt, "wildcard-at", 10, "make `N` names below one domain a wildcard; 0: none")
+	c.Flags().BoolVar(&f.options.Allowed, "allowed", false, "learn also what rules allowed: the whole policy anew")
+	c.Flags().BoolVar(&f.options.UnknownCallers, "unknown-callers", false, "learn also for callers without an identity: a rule for EVERYBODY")
+	f.in.addCaller(c)
+	f.in.addNoPorts(c)
+	f.output.add(c)
 	return c
+}
+
+func (f *learnFlags) run(cmd *cobra.Command, args []string) error {
+	if f.options.Least < 1 || f.options.WildcardAt < 0 || f.options.WildcardAt == 1 {
+		return fmt.Errorf("learn: --min-count is 1 or more, --wildcard-at 2 or more, or 0 for none")
+	}
+	if err := readCurrent(cmd, f.current, &f.options.Policy); err != nil {
+		return err
+	}
+	learner := logs.NewLearner(f.options)
+	tally, fault := f.in.scan(cmd, args, learner.Add)
+	if fault != nil && tally.Lines == 0 {
+		return fault
+	}
+	learned, err := learner.Learn()
+	if err != nil {
+		return err
+	}
+	err = f.output.print(cmd.OutOrStdout(), learned, func(out io.Writer) { fmt.Fprint(out, learned.Policy) })
+	if f.output == asText {
+		printTally(cmd.ErrOrStderr(), tally)
+		printSkipped(cmd.ErrOrStderr(), learned)
+	}
+	if err == nil && fault == nil && learned.Policy == "" {
+		return errNegative
+	}
+	return errors.Join(err, fault)
 }
 
 // readCurrent reads a policy, if one is named.

@@ -18,9 +18,11 @@ type comparer struct {
 	Options
 	begin time.Time
 	containment
+	trimmed
 	policies [2]*policy.Policy
 	rules    []sidedRule
-	index    *hostIndex      // of rules
+	listed   []document.Rule // the enforced ones, with the hosts that are looked at
+	index    *hostIndex      // of these
 	near     *nearIndex      // of all hosts
 	touched  *nearIndex      // of changed hosts
 	changed  map[string]bool // hosts whose rules differ
@@ -51,13 +53,14 @@ func newComparer(old, new *document.Document, o Options) *comparer {
 		reported: map[string]bool{}, labels: map[string]string{}, plains: map[string][]string{}, globs: map[string][]glob.Glob{},
 	}
 	c.addRules(old, new)
-	old, new = trimmed(old, new, c.rules)
+	c.trimmed = trim(old, new, c.rules)
 	var compiling sync.WaitGroup
-	for side, d := range []*document.Document{old, new} {
+	for side, d := range []*document.Document{c.old, c.new} {
 		compiling.Go(func() { c.policies[side] = policy.Compile(d) })
 	}
 	defer compiling.Wait()
-	c.index = newHostIndex(slices.Concat(enforced(old), enforced(new)))
+	c.listed = slices.Concat(enforced(c.old), enforced(c.new))
+	c.index = newHostIndex(c.listed)
 	c.findChanged()
 	return c
 }

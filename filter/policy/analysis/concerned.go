@@ -15,8 +15,13 @@ func (c *comparer) compare() {
 		if c.Progress != nil {
 			c.Progress(i, len(hosts))
 		}
-		late := len(c.Changes) >= maxChanges || time.Now().After(c.deadline)
+		now := time.Now()
+		late := len(c.Changes) >= maxChanges || now.After(c.deadline)
+		tooLate := late && now.After(c.deadline.Add(c.Limit/10))
 		switch {
+		case !c.whole(host):
+		case tooLate:
+			c.undecided(Undecided{Host: host.String()})
 		case i >= changed && (!late || c.touched == nil) && !c.concerned(host):
 		case late:
 			c.undecided(Undecided{Host: host.String()})
@@ -24,6 +29,10 @@ func (c *comparer) compare() {
 			c.compareUnder(host)
 		}
 	}
+	for _, host := range c.left {
+		c.undecided(Undecided{Host: host.String()})
+	}
+	c.MoreUndecided += c.more
 	if c.all {
 		name, v := c.nameOf([]string{everything}, func(document.Pattern) bool { return true })
 		c.compareFound(name, v, otherWord)
@@ -31,26 +40,28 @@ func (c *comparer) compare() {
 	slices.SortStableFunc(c.Changes, func(a, b Change) int { return strings.Compare(a.Host, b.Host) })
 }
 
-// candidates are the hosts that may be concerned: where only exact names changed,
-// those alone. The changed ones come first, in case there is no time for all.
+// candidates are the hosts that may be concerned, in the order of the rules: where
+// only exact names changed, those alone. The changed ones come first, in case there
+// is no time for all.
 func (c *comparer) candidates() (hosts []document.Pattern, changed int) {
 	exact := !c.all
-	for host := range c.changed {
-		pattern := c.index.hosts[host].Pattern
-		hosts = append(hosts, pattern)
-		exact = exact && pattern.Kind() == document.Exact
-	}
-	changed = len(hosts)
-	slices.SortFunc(hosts, comparePatterns)
-	if !exact {
-		for text, host := range c.index.hosts {
-			if !c.changed[text] {
-				hosts = append(hosts, host.Pattern)
+	var others []document.Pattern
+	for i, r := range c.listed {
+		for _, host := range r.Hosts {
+			switch {
+			case c.index.hosts[host.String()].first != i: // it was listed before
+			case c.changed[host.String()]:
+				hosts = append(hosts, host)
+				exact = exact && host.Kind() == document.Exact
+			default:
+				others = append(others, host)
 			}
 		}
-		slices.SortFunc(hosts[changed:], comparePatterns)
 	}
-	return hosts, changed
+	if exact {
+		others = nil
+	}
+	return append(hosts, others...), len(hosts)
 }
 
 func (c *comparer) undecided(u Undecided) {

@@ -60,6 +60,35 @@ func compareRandom(t *testing.T, seed uint64) (differing int) {
 	return differing
 }
 
+// Of more edited hosts than it looks at, Compare names or counts the others, and
+// what it tells of those is true.
+func TestCompareTellsWhatItDidNotLookAt(t *testing.T) {
+	left := 0
+	for seed := range uint64(70) {
+		random := rand.New(rand.NewPCG(seed, 7))
+		before := reference.Random(random)
+		after := mutated(random, before)
+		old, changed := reference.Parse(t, before.Text(t)), reference.Parse(t, after.Text(t))
+		all := analysis.Compare(old, changed, analysis.Options{})
+		restore := analysis.LookAt(2)
+		got := analysis.Compare(old, changed, analysis.Options{})
+		restore()
+		p, q := policy.Compile(old), policy.Compile(changed)
+		for _, c := range got.Changes {
+			if c.Old != p.Decide(c.Example) || c.New != q.Decide(c.Example) || !differs(c.Old, c.New) {
+				t.Fatalf("seed %d: %+v is no change", seed, c)
+			}
+		}
+		left += len(got.Undecided)
+		if len(got.Undecided) == 0 && len(got.Changes) < len(all.Changes) {
+			t.Fatalf("seed %d: %d of %d changes, and nothing undecided", seed, len(got.Changes), len(all.Changes))
+		}
+	}
+	if left == 0 {
+		t.Error("it looked at all")
+	}
+}
+
 // differs says what counts as a change of a decision.
 func differs(a, b policy.Decision) bool {
 	return a.Action != b.Action || a.Port != b.Port || a.CloseOnRevoke != b.CloseOnRevoke && a.Rule != b.Rule && a.Action == policy.Allow

@@ -1,38 +1,53 @@
 package analysis
 
 import (
+	"hash/maphash"
 	"slices"
 	"strings"
 
 	"wildcard-egress/filter/policy/document"
 )
 
-// fewEdited is up to how many edited hosts it is worth while to look for those
-// that they concern.
-const fewEdited = 100_000
+// fewEdited is how many edited hosts are looked at: more changes are not told. Tests
+// have it smaller.
+var fewEdited = maxChanges
 
-// trimmed returns the two policies without the hosts that match no name which a
-// host with other rules matches. About other names both decide alike, and about
-// those as before, so that a comparison of the two finds the same changes. Of a
-// million hosts of which two were edited few are left.
-func trimmed(old, new *document.Document, rules []sidedRule) (*document.Document, *document.Document) {
-	if old.Defaults.Mode != new.Defaults.Mode {
-		return old, new // what no rule allows is decided differently, too
-	}
-	hosts := edited(rules)
-	if len(hosts) > fewEdited {
-		return old, new
-	}
-	near := related{above: map[string]bool{}, below: map[string]bool{}}
-	for _, host := range hosts {
-		near.add(host)
-	}
-	return near.only(old), near.only(new)
+// trimmed has two policies without the hosts that match no name which an edited
+// host matches. About other names both decide alike, and about those as before, so
+// that a comparison of the two finds the same changes. Of a million hosts of which
+// two were edited few are left.
+type trimmed struct {
+	old, new *document.Document
+	related
+	left []document.Pattern // edited ones that are not looked at, the first of them
+	more int                // the others
 }
 
-// edited returns the hosts that the rules of the two sides list differently, and
-// perhaps more: equal lists are passed over at the cost of comparing them.
-func edited(rules []sidedRule) (hosts []document.Pattern) {
+func trim(old, new *document.Document, rules []sidedRule) trimmed {
+	if old.Defaults.Mode != new.Defaults.Mode {
+		return trimmed{old: old, new: new} // what no rule allows is decided differently, too
+	}
+	t := trimmed{related: related{above: map[string]bool{}, below: map[string]bool{}}}
+	hosts, more := edited(rules, fewEdited+maxUndecided)
+	if few := min(len(hosts), fewEdited); more > 0 || len(hosts) > few {
+		hosts, t.left, t.more = hosts[:few], hosts[few:], more
+	}
+	for _, host := range hosts {
+		t.add(host)
+	}
+	t.old, t.new = t.only(old), t.only(new)
+	return t
+}
+
+// whole reports whether all hosts are there that match a name which host matches.
+func (t *trimmed) whole(host document.Pattern) bool {
+	return len(t.left) == 0 || host.Kind() == document.Exact || t.under(host)
+}
+
+// edited returns the hosts that the rules of the two sides list differently, in
+// their order and up to most of them, and how many more there are. Equal lists are
+// passed over at the cost of comparing them.
+func edited(rules []sidedRule, most int) (hosts []document.Pattern, more int) {
 	alike := map[string]*[2]hostList{} // rules that decide the same
 	for _, r := range rules {
 		if alike[r.print] == nil {
@@ -40,25 +55,33 @@ func edited(rules []sidedRule) (hosts []document.Pattern) {
 		}
 		alike[r.print][r.side] = append(alike[r.print][r.side], r.Hosts)
 	}
-	for _, lists := range alike {
-		hosts = append(hosts, lists[0].surplus(&lists[1])...)
+	// By host, the sum of what decides about it on one side, less that of the other.
+	sums, seed := map[string]uint64{}, maphash.MakeSeed()
+	for print, lists := range alike {
+		lists[0].subtract(&lists[1], sums, maphash.String(seed, print))
 	}
-	return hosts
+	for _, r := range rules {
+		for _, host := range r.Hosts {
+			if len(hosts) == most || len(sums) == 0 {
+				return hosts, len(sums)
+			}
+			if _, ok := sums[host.String()]; ok {
+				delete(sums, host.String())
+				hosts = append(hosts, host)
+			}
+		}
+	}
+	return hosts, len(sums)
 }
 
-// surplus returns the hosts that are more often in one list than in the other. It
-// uses both up.
-func (l *hostList) surplus(other *hostList) (hosts []document.Pattern) {
-	type tally struct {
-		document.Pattern
-		count int
-	}
-	tallies := map[string]tally{} // what one has had, and the other not yet
-	add := func(host document.Pattern, n int) {
-		t := tallies[host.String()]
-		t.Pattern, t.count = host, t.count+n
-		if tallies[host.String()] = t; t.count == 0 {
-			delete(tallies, host.String())
+// subtract adds a number for each host of a list, and takes it away for each of
+// another. It uses both up.
+func (l *hostList) subtract(other *hostList, sums map[string]uint64, number uint64) {
+	add := func(host string, n uint64) {
+		if sum := sums[host] + n; sum != 0 {
+			sums[host] = sum
+		} else {
+			delete(sums, host)
 		}
 	}
 	for len(*l)+len(*other) > 0 {
@@ -68,16 +91,12 @@ func (l *hostList) surplus(other *hostList) (hosts []document.Pattern) {
 			continue
 		}
 		if ok {
-			add(mine, 1)
+			add(mine.String(), number)
 		}
 		if too {
-			add(its, -1)
+			add(its.String(), -number)
 		}
 	}
-	for _, t := range tallies {
-		hosts = append(hosts, t.Pattern)
-	}
-	return hosts
 }
 
 // hostList is the hosts of several rules that are still to come.
@@ -119,7 +138,12 @@ func (r *related) add(host document.Pattern) {
 }
 
 func (r *related) to(host document.Pattern) bool {
-	if r.any || host.Domain() == "" || r.above[host.Domain()] {
+	return r.any || host.Domain() == "" || r.above[host.Domain()] || r.under(host)
+}
+
+// under reports whether one of the hosts may match all names that host does.
+func (r *related) under(host document.Pattern) bool {
+	if r.any {
 		return true
 	}
 	for domain := range domains(host) {

@@ -112,7 +112,7 @@ func (c *Client) explain(err error) error {
 	case errors.As(err, &unknown):
 		return fmt.Errorf("%s: no address is known for %q; give the address of Envoy's admin interface", c.base, unknown.Name)
 	case errors.As(err, &number):
-		return fmt.Errorf("%s: %v; does Envoy run, and is its admin interface there?", c.base, number)
+		return fmt.Errorf("%s: %w; does Envoy run, and is its admin interface there?", c.base, number)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Errorf("%s: the connection was closed without an answer; is that Envoy's admin interface?", c.base)
 	case errors.As(err, &foreign):

@@ -31,6 +31,8 @@ are open, not by how that is written:
   connection_reuse  a deny among allowed names, which HTTP/2 clients get around
   port_not_tls      a port on which clients do not begin with TLS, such as 80
   key_order         a rule that means more if the file is cut off after its hosts
+  unreachable_limits  limits that no connection can meet
+  metric_name       a rule named other, as the metrics call those beyond the 500th
   not_finished      10 seconds were over: from this rule on not all was looked at
 
 ` + exitStatuses,

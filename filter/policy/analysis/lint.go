@@ -14,6 +14,7 @@ import (
 
 	"wildcard-egress/filter/policy"
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/metrics"
 )
 
 // Finding is something in a good policy that is probably not meant.
@@ -41,6 +42,7 @@ const (
 	CheckNotFinished     = "not_finished"     // it took too long: the rest was not looked at
 
 	CheckUnreachableLimits = "unreachable_limits" // limits that no connection can meet
+	CheckMetricName        = "metric_name"        // a rule that its metrics do not tell from others
 )
 
 // LintOptions say what the policy is for.
@@ -70,6 +72,7 @@ func Lint(d *document.Document, o LintOptions) []Finding {
 		l.connectionReuse(i)
 		l.keyOrder(i)
 		l.limits(i)
+		l.metricName(i)
 		if time.Now().After(l.deadline) {
 			l.add(CheckNotFinished, i, -1, "lint ended after %v: this rule and the %d behind it were not looked at in full; "+
 				"lint a part of the policy, or write fewer globs", limit, len(d.Rules)-i-1)
@@ -123,6 +126,13 @@ func (l *linter) keyOrder(rule int) {
 	if len(r.AfterHosts) > 0 && !l.document.EndMark {
 		l.add(CheckKeyOrder, rule, -1, "rule %q has %s behind hosts: of a file that is cut off there, the hosts stay without it; write hosts last, or end the file with %q",
 			r.Name, inWords(r.AfterHosts), document.EndMark)
+	}
+}
+
+// metricName tells of a rule that has the name which the metrics give to many.
+func (l *linter) metricName(rule int) {
+	if name := l.document.Rules[rule].Name; name == metrics.Other {
+		l.add(CheckMetricName, rule, -1, "the metrics count rule %q together with all rules beyond the first 500; give it another name", name)
 	}
 }
 

@@ -44,29 +44,40 @@ var sharedFronts = map[string]string{
 	"s3-*.*.amazonaws.com":   aboutHosting,
 	"s3.*.*.amazonaws.com":   aboutHosting,
 	"storage.googleapis.com": aboutHosting,
+	"lambda-url.*.on.aws":    aboutHosting,
 	"googleusercontent.com":  aboutHosting,
 	"appspot.com":            aboutHosting,
 	"run.app":                aboutHosting,
 	"web.app":                aboutHosting,
 	"firebaseio.com":         aboutHosting,
 	"blob.core.windows.net":  aboutHosting,
+	"queue.core.windows.net": aboutHosting,
+	"table.core.windows.net": aboutHosting,
+	"file.core.windows.net":  aboutHosting,
+	"dfs.core.windows.net":   aboutHosting,
+	"web.core.windows.net":   aboutHosting,
 	"azurewebsites.net":      aboutHosting,
 	"workers.dev":            aboutHosting,
 	"pages.dev":              aboutHosting,
 	"r2.dev":                 aboutHosting,
-	"github.io":              aboutHosting,
-	"githubusercontent.com":  aboutHosting,
-	"gitlab.io":              aboutHosting,
-	"herokuapp.com":          aboutHosting,
-	"vercel.app":             aboutHosting,
-	"netlify.app":            aboutHosting,
-	"cloudapp.azure.com":     aboutHosting,
-	"oss-*.aliyuncs.com":     aboutHosting,
-	"cos.*.myqcloud.com":     aboutHosting,
-	"backblazeb2.com":        aboutHosting,
-	"wasabisys.com":          aboutHosting,
-	"glitch.me":              aboutHosting,
-	"surge.sh":               aboutHosting,
+
+	"r2.cloudflarestorage.com":        aboutHosting,
+	"objectstorage.*.oraclecloud.com": aboutHosting,
+	"dropboxusercontent.com":          aboutHosting,
+
+	"github.io":             aboutHosting,
+	"githubusercontent.com": aboutHosting,
+	"gitlab.io":             aboutHosting,
+	"herokuapp.com":         aboutHosting,
+	"vercel.app":            aboutHosting,
+	"netlify.app":           aboutHosting,
+	"cloudapp.azure.com":    aboutHosting,
+	"oss-*.aliyuncs.com":    aboutHosting,
+	"cos.*.myqcloud.com":    aboutHosting,
+	"backblazeb2.com":       aboutHosting,
+	"wasabisys.com":         aboutHosting,
+	"glitch.me":             aboutHosting,
+	"surge.sh":              aboutHosting,
 
 	"nip.io":        aboutTunnel,
 	"sslip.io":      aboutTunnel,
@@ -107,10 +118,16 @@ func (l *linter) sharedFront(host document.Pattern) (front, about string) {
 	return "", ""
 }
 
-// opens reports whether a host matches a front, a glob. Whether it opens strangers'
-// names below one is what openSuffix tells.
+// opens reports whether a host matches a front, a glob, or strangers' names below
+// one: those whose next label is not its own.
 func (l *linter) opens(host document.Pattern, front string) bool {
 	hosts, fronts := plainHosts(host), []string{front}
+	for _, plain := range hosts {
+		labels := strings.Split(plain, ".")
+		if below := len(labels) - strings.Count(front, ".") - 1; below > 0 && glob.HasMeta(labels[below-1]) {
+			hosts = append(hosts, strings.Join(labels[below:], "."))
+		}
+	}
 	if !anyFits(hosts, fronts) {
 		return false
 	}

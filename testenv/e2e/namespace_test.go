@@ -43,7 +43,7 @@ func TestAResolverWithANewAddressIsFound(t *testing.T) {
 	nameserver := func(addr string) { write(conf, "nameserver "+addr+"\n", 0o644) }
 	nameserver("127.0.0.1") // Envoy's version is asked before DNS is there
 	write(launcher, fmt.Sprintf("#!/bin/sh\nexec unshare --map-root-user --mount sh -c "+
-		"'mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"' %s %s \"$@\"\n", conf, binary), 0o755)
+		"'mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"' '%s' '%s' \"$@\"\n", conf, binary), 0o755)
 
 	env, good := dnsWorld(t, testenv.Options{Envoy: launcher, EditGateway: func(config []byte) ([]byte, error) {
 		named := regexp.MustCompile(`(?m)^ *resolvers:\n *- socket_address:\n *address: (.*)\n *port_value: (.*)\n`)

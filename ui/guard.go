@@ -2,9 +2,10 @@ package ui
 
 import (
 	"errors"
-	"fmt"
+	"net"
 	"net/http"
-	"slices"
+	"net/netip"
+	"strings"
 )
 
 var errNotLoopback = errors.New("the page is for this machine: listen on 127.0.0.1 or ::1, and use ssh -L or kubectl port-forward from elsewhere")
@@ -18,8 +19,7 @@ const policyOfContent = "default-src 'none'; script-src 'self'; style-src 'self'
 // open. A site whose name was made to resolve to 127.0.0.1 (DNS rebinding) is known
 // by the Host header, one that asks across by Sec-Fetch-Site. There are no CORS
 // headers, so no other origin reads an answer.
-func guard(port uint16, next http.Handler) http.Handler {
-	hosts := []string{fmt.Sprintf("127.0.0.1:%d", port), fmt.Sprintf("[::1]:%d", port), fmt.Sprintf("localhost:%d", port)}
+func guard(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policyOfContent)
@@ -31,8 +31,8 @@ func guard(port uint16, next http.Handler) http.Handler {
 		origin, site := r.Header.Get("Origin"), r.Header.Get("Sec-Fetch-Site")
 		ownLink := site == "cross-site" && r.Header.Get("Sec-Fetch-Mode") == "navigate" && r.URL.Path == "/"
 		switch {
-		case !slices.Contains(hosts, r.Host):
-			http.Error(w, fmt.Sprintf("this page is at http://%s", hosts[0]), http.StatusMisdirectedRequest)
+		case !isLoopback(r.Host):
+			http.Error(w, "ask for this page at 127.0.0.1 or localhost, at the port that it has, or that leads here", http.StatusMisdirectedRequest)
 		case site != "" && site != "same-origin" && site != "none" && !ownLink:
 			http.Error(w, "asked by another site", http.StatusForbidden)
 		case r.Method != http.MethodGet && r.Method != http.MethodHead:
@@ -43,4 +43,15 @@ func guard(port uint16, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		}
 	})
+}
+
+// isLoopback reports whether a Host header names this machine by an address or as
+// localhost, which no other site can make its own. The port may be another, of
+// ssh -L or kubectl port-forward.
+func isLoopback(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	address, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return strings.EqualFold(host, "localhost") || err == nil && address.Zone() == "" && address.IsLoopback()
 }

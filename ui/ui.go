@@ -56,7 +56,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		return errNotLoopback
 	}
 	server := &http.Server{
-		Handler: s.Handler(address.Port()), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
+		Handler: s.Handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 16 << 10,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 	}
 	stop := context.AfterFunc(ctx, func() { server.Close() })
@@ -67,8 +67,8 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// Handler answers requests to a port of the loopback addresses.
-func (s *Server) Handler(port uint16) http.Handler {
+// Handler answers requests to a loopback address.
+func (s *Server) Handler() http.Handler {
 	files, err := fs.Sub(static, "static")
 	if err != nil {
 		panic(err) // the folder is in the binary
@@ -81,7 +81,7 @@ func (s *Server) Handler(port uint16) http.Handler {
 	mux.HandleFunc("GET /api/explain", s.explain)
 	mux.HandleFunc("GET /api/learn", s.learn)
 	mux.HandleFunc("GET /api/events", s.events)
-	return guard(port, mux)
+	return guard(mux)
 }
 
 // answer writes a value as JSON.

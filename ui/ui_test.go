@@ -93,7 +93,11 @@ func TestOnlyTheOwnPageIsAnswered(t *testing.T) {
 		"by address":               {"GET", "/", nil, 200},
 		"by localhost":             {"GET", "/api/policy", map[string]string{"Host": "localhost" + port}, 200},
 		"by a name that rebinds":   {"GET", "/api/policy", map[string]string{"Host": "evil.test" + port}, 421},
-		"by another port":          {"GET", "/", map[string]string{"Host": "127.0.0.1:1"}, 421},
+		"through ssh -L":           {"GET", "/", map[string]string{"Host": "127.0.0.1:1"}, 200},
+		"by another loopback":      {"GET", "/", map[string]string{"Host": "127.0.0.2" + port}, 200},
+		"by IPv6":                  {"GET", "/", map[string]string{"Host": "[::1]"}, 200},
+		"by an address of others":  {"GET", "/", map[string]string{"Host": "10.0.0.1" + port}, 421},
+		"by no name":               {"GET", "/", map[string]string{"Host": port}, 421},
 		"by a look-alike":          {"GET", "/", map[string]string{"Host": "localhost.evil.test" + port}, 421},
 		"from its own script":      {"GET", "/api/summary", map[string]string{"Sec-Fetch-Site": "same-origin"}, 200},
 		"from another site":        {"GET", "/api/summary", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
@@ -196,12 +200,12 @@ func TestAClientThatDoesNotReadKeepsNoOtherWaiting(t *testing.T) {
 	first := stuck{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
 	ended := make(chan struct{})
 	go func() {
-		p.server.Handler(1).ServeHTTP(first, question())
+		p.server.Handler().ServeHTTP(first, question())
 		close(ended)
 	}()
 	<-first.writes
 	second := httptest.NewRecorder()
-	p.server.Handler(1).ServeHTTP(second, question())
+	p.server.Handler().ServeHTTP(second, question())
 	if second.Code != http.StatusOK {
 		t.Errorf("status %d", second.Code)
 	}

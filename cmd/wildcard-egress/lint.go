@@ -19,21 +19,21 @@ func newLintCommand() *cobra.Command {
 		Long: `Warn of what a good policy probably does not mean. It goes by the requests that
 are open, not by how that is written:
 
-  any_host          an allow rule with "*"
-  public_suffix     names that anybody can register are open, such as *.com
-  shared_host       a CDN, ECH or hosting front that serves other parties' sites
-  single_label      a host without a dot
-  look_alike        letters of other scripts that look like ASCII ones
-  never_decides     a rule or host without which every decision is the same
-  shadow_default    defaults.mode is shadow: what no rule allows passes
-  no_workload       a principal that no workload of Istio has
-  unknown_callers   principals, with --no-client-certificates
-  connection_reuse  a deny among allowed names, which HTTP/2 clients get around
-  port_not_tls      a port on which clients do not begin with TLS, such as 80
-  key_order         a rule that means more if the file is cut off after its hosts
-  unreachable_limits  limits that no connection can meet
-  metric_name       a rule named other, as the metrics call those beyond the 500th
-  not_finished      10 seconds were over: from this rule on not all was looked at
+  any_host           an allow rule with "*"
+  public_suffix      names that anybody can register are open, such as *.com
+  shared_host        a CDN, ECH or hosting front that serves other parties' sites
+  single_label       a host without a dot
+  look_alike         letters of other scripts that look like ASCII ones
+  never_decides      a rule or host without which every decision is the same
+  shadow_default     defaults.mode is shadow: what no rule allows passes
+  no_workload        a principal that no workload of Istio has
+  unknown_callers    principals, with --no-client-certificates
+  connection_reuse   a deny among allowed names, which HTTP/2 clients get around
+  port_not_tls       a port on which clients do not begin with TLS, such as 80
+  key_order          a rule that means more if the file is cut off behind hosts
+  unreachable_limits limits that no connection can meet
+  metric_name        a rule named other, as metrics call those beyond the 500th
+  not_finished       10 seconds were over: from this rule on not all was looked at
 
 ` + exitStatuses,
 		RunE: func(cmd *cobra.Command, _ []string) error {

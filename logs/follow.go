@@ -116,7 +116,7 @@ func (t *Tail) turned() bool {
 // Lines reads a stream line by line, as it comes, and calls each for all kinds of
 // lines. The entry is valid for the duration of the call.
 func Lines(in io.Reader, each func(accesslog.Kind, *accesslog.Entry)) error {
-	lines := bufio.NewReaderSize(in, 2*accesslog.MaxLineBytes)
+	lines := bufio.NewReaderSize(&lineStarts{in: in}, 2*accesslog.MaxLineBytes)
 	var r accesslog.Reader
 	for {
 		line, err := lines.ReadSlice('\n')

@@ -51,7 +51,7 @@ func Scan(in io.Reader, name string, t *Tally, each func(*accesslog.Entry)) erro
 	go func() {
 		defer close(order)
 		defer close(work)
-		s := splitter{in: in}
+		s := splitter{in: &lineStarts{in: in}}
 		for failed == nil {
 			b := <-free
 			failed = s.fill(b)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"strings"
 	"testing"
@@ -90,6 +91,34 @@ func TestScanCountsWhatIsNotTheGateways(t *testing.T) {
 		"{broken JSON, such as a line that was cut off 1 log:7} {too long for the gateway's 1 log:9}]"
 	if got != want {
 		t.Errorf("tally:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A file that is cut while Envoy writes goes on behind as many zeros as it had
+// bytes.
+func TestScanReadsBehindZeros(t *testing.T) {
+	for _, zeros := range []int{1, 70 << 10, 3 * blockBytes} {
+		line := refusal(web, "a.example.com", "no_rule")
+		text := line + strings.Repeat("\x00", zeros) + line + strings.Repeat("\x00", zeros)
+		for _, in := range []io.Reader{strings.NewReader(text), slowly{strings.NewReader(text), 4096}} {
+			var tally Tally
+			if err := Scan(in, "log", &tally, func(*accesslog.Entry) {}); err != nil || tally.Connections != 2 || len(tally.Others) != 0 {
+				t.Errorf("%d zeros: %+v, %v", zeros, tally, err)
+			}
+		}
+		followed := 0
+		if err := Lines(strings.NewReader(text), func(accesslog.Kind, *accesslog.Entry) { followed++ }); err != nil || followed != 2 {
+			t.Errorf("%d zeros: %d lines followed, %v", zeros, followed, err)
+		}
+	}
+}
+
+// Sums that somebody forged are large, not small.
+func TestForgedCountsDoNotBeginAnew(t *testing.T) {
+	forged := strings.Replace(refusal(web, "a.example.com", "no_rule"), "{", `{"lines_left_out":18446744073709551615,`, 1)
+	var tally Tally
+	if err := Scan(strings.NewReader(forged+forged), "log", &tally, func(*accesslog.Entry) {}); err != nil || tally.LeftOut != math.MaxUint64 {
+		t.Errorf("%d left out; %v", tally.LeftOut, err)
 	}
 }
 

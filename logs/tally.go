@@ -2,6 +2,7 @@ package logs
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"wildcard-egress/accesslog"
@@ -52,7 +53,9 @@ func (t *Tally) add(file string, kind accesslog.Kind, e *accesslog.Entry) {
 		t.Events++
 	default:
 		t.Connections++
-		t.LeftOut += e.LinesLeftOut
+		if t.LeftOut += e.LinesLeftOut; t.LeftOut < e.LinesLeftOut { // forged: no gateway refuses as many
+			t.LeftOut = math.MaxUint64
+		}
 		if t.First.IsZero() || e.Time.Before(t.First) {
 			t.First = e.Time
 		}

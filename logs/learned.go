@@ -132,21 +132,37 @@ func (learned *Learned) finish(accepted map[string]map[string]*learnedName) erro
 	if err != nil {
 		return fmt.Errorf("the learned policy has a mistake, which is a bug: %w", err)
 	}
-	compiled := policy.Compile(d)
-	for caller, names := range accepted {
-		for _, n := range names {
+	// Rule by rule: together they deny nothing that one allows, and of one host many
+	// callers may have asked.
+	for i := range d.Rules {
+		alone := *d
+		alone.Rules = d.Rules[i : i+1]
+		if err := learned.Rules[i].check(policy.Compile(&alone), accepted); err != nil {
+			return err
+		}
+	}
+	for _, f := range analysis.Lint(d, analysis.LintOptions{Limit: 3 * time.Second}) {
+		learned.Warnings = append(learned.Warnings, fmt.Sprintf("%s: rule %s: %s", f.Check, f.Rule, f.Message))
+	}
+	learned.Policy = learned.text()
+	return nil
+}
+
+// check finds what a policy with this rule denies of what it was learned from.
+func (r LearnedRule) check(p *policy.Policy, accepted map[string]map[string]*learnedName) error {
+	for _, host := range r.Hosts {
+		for _, name := range append(host.Names, host.Host) {
+			n := accepted[r.Caller][name]
+			if n == nil {
+				continue // the wildcard of these names
+			}
 			for _, port := range n.ports {
-				r := policy.Request{ServerName: n.name, Principal: caller, Port: port}
-				if got := compiled.Decide(r); got.Action != policy.Allow {
-					return fmt.Errorf("the learned policy denies %s for %s, which is a bug", n.name, cmp.Or(caller, Unknown))
+				if got := p.Decide(policy.Request{ServerName: name, Principal: r.Caller, Port: port}); got.Action != policy.Allow {
+					return fmt.Errorf("the learned policy denies %s for %s, which is a bug", name, cmp.Or(r.Caller, Unknown))
 				}
 			}
 		}
 	}
-	for _, f := range analysis.Lint(d, analysis.LintOptions{}) {
-		learned.Warnings = append(learned.Warnings, fmt.Sprintf("%s: rule %s: %s", f.Check, f.Rule, f.Message))
-	}
-	learned.Policy = learned.text()
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"wildcard-egress/filter/policy/document"
+	"wildcard-egress/filter/policy/glob"
 )
 
 // farFuture is the deadline of searches that are short.
@@ -36,7 +37,15 @@ func (c *containment) hosts(wide, narrow document.Pattern) bool {
 
 // principals is the same for two entries of rules' principals.
 func (c *containment) principals(wide, narrow string) bool {
-	return wide == narrow || c.decide(wide, narrow, scope{principals: true}, plainPrincipals(wide), plainPrincipals(narrow))
+	switch {
+	case wide == narrow:
+		return true
+	case !glob.HasMeta(wide):
+		return false
+	case !glob.HasMeta(narrow):
+		return glob.MatchesAny(glob.Compile(wide, '/', nil), narrow)
+	}
+	return c.decide(wide, narrow, scope{principals: true}, plainPrincipals(wide), plainPrincipals(narrow))
 }
 
 func (c *containment) decide(wide, narrow string, s scope, wides, narrows []string) bool {

@@ -79,10 +79,10 @@ func usable(path string, info os.FileInfo) error {
 // read returns a file's content and what it looked like before the first byte
 // was read. torn says that it looked different after the last one.
 func read(path string) (data []byte, seen fingerprint, torn bool, err error) {
-	if _, err := look(path); err != nil { // before it is opened: a pipe would wait for its writer
+	if _, err := look(path); err != nil {
 		return nil, fingerprint{}, false, err
 	}
-	file, err := os.Open(path)
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // what has become a pipe would wait for its writer
 	if err != nil {
 		return nil, fingerprint{}, false, fmt.Errorf("policy_file: %w; let Envoy's user read it", err)
 	}

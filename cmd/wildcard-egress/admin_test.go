@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -31,5 +32,26 @@ func TestDrainOfAWrongPortChangesNothing(t *testing.T) {
 		if _, err := runCommand(t, append([]string{"drain", "--admin", server.URL}, args...)...); err == nil || !strings.Contains(err.Error(), args[0]) {
 			t.Errorf("%q: %v", args, err)
 		}
+	}
+}
+
+// Kubernetes stops the gateway when its drain ends.
+func TestDrainGoesOnAfterAQuestionWithoutAnswer(t *testing.T) {
+	asked, values := 0, []int{1, 1, -1, 0} // -1: no answer
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			return
+		}
+		value := values[asked]
+		asked++
+		if value < 0 {
+			panic(http.ErrAbortHandler)
+		}
+		fmt.Fprintf(w, `{"stats":[{"name":"listener.0.0.0.0_8443.downstream_cx_active","value":%d}]}`, value)
+	}))
+	defer server.Close()
+	_, err := runCommand(t, "drain", "--admin", server.URL, "--port", "8443", "--grace", "0s", "--for", "1m")
+	if err != nil || asked != len(values) {
+		t.Errorf("%v after %d questions, want none after %d", err, asked, len(values))
 	}
 }

@@ -39,6 +39,7 @@ func checkLoopback(g *Gateway) (string, error) {
 	for _, a := range l.AdditionalAddresses {
 		addresses = append(addresses, a.Address)
 	}
+	var on []netip.Addr
 	for _, a := range addresses {
 		ip, err := netip.ParseAddr(a.Socket.Address)
 		if err == nil {
@@ -47,8 +48,9 @@ func checkLoopback(g *Gateway) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("the listener is on %q: %w", a.Socket.Address, err)
 		}
+		on = append(on, ip)
 	}
-	return fmt.Sprintf("%d addresses", len(addresses)), nil
+	return fmt.Sprintf("on %v", on), nil
 }
 
 func checkProxyProtocol(g *Gateway) (string, error) {

@@ -30,7 +30,7 @@ func checkAmbientNamespaces(c *AmbientCluster) (string, error) {
 			found = append(found, fmt.Sprintf("%s/%s %s", p.Namespace, p.Name, why))
 		}
 	}
-	return fmt.Sprintf("%s, %d pods", list(c.applications()), len(c.apps)), some(found)
+	return fmt.Sprintf("%s, %s", list(c.applications()), count(len(c.apps), "pod")), some(found)
 }
 
 // checkAmbientNetwork is checkNetworkPolicies for this data plane: ztunnel answers

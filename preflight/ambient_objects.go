@@ -123,7 +123,7 @@ func checkEntries(c *AmbientCluster) (string, error) {
 	if hosts == 0 {
 		return "", errors.New("no ServiceEntry of this gateway is there")
 	}
-	return fmt.Sprintf("%d hosts at %v", hosts, c.VIPs()), some(found)
+	return fmt.Sprintf("%s at %v", count(hosts, "host"), c.VIPs()), some(found)
 }
 
 // entryFaults are what lets connections go past the gateway, or end before it.

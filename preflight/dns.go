@@ -96,7 +96,7 @@ func checkGuard(g *Gateway) (string, error) {
 		if left := set.Prefixes(); len(left) > 0 {
 			return "", fmt.Errorf("lets %s through", left[0])
 		}
-		return fmt.Sprintf("%d ranges", len(guard.GetRanges())), nil
+		return count(len(guard.GetRanges()), "range"), nil
 	})
 }
 

@@ -40,7 +40,7 @@ func checkInForce(g *Gateway) (string, error) {
 	rules, _ := g.metric("policy_rules")
 	loaded, _ := g.metric("policy_loaded_at")
 	since := time.Unix(int64(loaded), 0).UTC().Format(time.RFC3339)
-	return fmt.Sprintf("version %d, %d rules, since %s", version, rules, since), nil
+	return fmt.Sprintf("version %d, %s, since %s", version, count(int(rules), "rule"), since), nil
 }
 
 func checkNewest(g *Gateway) (string, error) {

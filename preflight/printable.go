@@ -9,6 +9,14 @@ import (
 // maxDetail bounds what is shown of a finding.
 const maxDetail = 2000
 
+// count is a number of things, in words.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return strconv.Itoa(n) + " " + thing + "s"
+}
+
 // printable escapes what could change a terminal, and cuts what is long: what a
 // cluster and a proxy say is written by others.
 func printable(text string) string {

@@ -87,7 +87,7 @@ test-unit: ## unit, property and fuzz-seed tests, race tests
 test-e2e: build $(FAULTY_MODULE) $(ENVOYS:%=build/envoy-%/envoy) ## end to end, in each supported Envoy; all run, also after a failure
 	@exec testenv/suite $(SUPPORTED_ENVOYS)
 
-test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent connections, random names, stuck connections in a control group (as root)
+test-long: build $(ENVOY_TO_FETCH) ## more of what takes long: 5,000 silent connections, random names, stuck connections in a control group (as root, on a machine that is not busy)
 	@ENVOY='$(CHOSEN_ENVOY)' WILDCARD_EGRESS_LONG=1 go -C testenv test -tags $(TAGS),long -count=1 -v -timeout 40m -run 'Silent|Distinct|RandomNames|MemoryIs' ./e2e
 
 test-sanitizers: $(ENVOYS:%=build/envoy-%/envoy) ## race detector, address and thread sanitizers, in Envoy too

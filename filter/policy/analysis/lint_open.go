@@ -3,6 +3,7 @@ package analysis
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -93,10 +94,20 @@ func spellings(labels []string) []string {
 	return names
 }
 
-func spellingsOf(label string) (spellings []string) {
-	if !glob.HasMeta(label) {
+func spellingsOf(label string) []string {
+	switch {
+	case !glob.HasMeta(label):
 		return []string{label}
+	case label == everything:
+		return spellingsOfAny()
 	}
+	return findSpellings(label)
+}
+
+// spellingsOfAny is for the first label of each wildcard.
+var spellingsOfAny = sync.OnceValue(func() []string { return findSpellings(everything) })
+
+func findSpellings(label string) (spellings []string) {
 	globs := glob.Compile(label, '.', nil)
 	spellings = slices.DeleteFunc(slices.Clone(suffixLabels), func(s string) bool { return !glob.MatchesAny(globs, s) })
 	s := search{scope: scope{names: true}, must: []term{{atomsOf(label, '.')}}, deadline: farFuture}

@@ -2,6 +2,7 @@ package analysis
 
 import (
 	"fmt"
+	"slices"
 
 	"go.yaml.in/yaml/v4"
 
@@ -46,6 +47,9 @@ func ParseCases(file string, data []byte) ([]Case, error) {
 	return cases, nil
 }
 
+// caseReasons are all that a decision can have.
+var caseReasons = []policy.Reason{"", policy.NoRule, policy.DeniedByRule, invalidServerName}
+
 func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 	c := Case{Line: strictyaml.PositionOf(n).Line}
 	var name *yaml.Node
@@ -79,8 +83,13 @@ func readCase(r *strictyaml.Reader, n *yaml.Node, path strictyaml.Path) Case {
 			given["want"] = true
 			c.Want = strictyaml.Choice(r, n, path, policy.Allow, policy.Deny)
 		},
-		"rule":   text(func(s string) { c.Rule = &s }),
-		"reason": text(func(s string) { c.Reason = (*policy.Reason)(&s) }),
+		"rule": text(func(s string) { c.Rule = &s }),
+		"reason": func(n *yaml.Node, path strictyaml.Path) {
+			text(func(s string) { c.Reason = (*policy.Reason)(&s) })(n, path)
+			if c.Reason != nil && !slices.Contains(caseReasons, *c.Reason) {
+				r.Add(n, path, "%q: no policy gives this reason; want one of %q", strictyaml.Clip(string(*c.Reason)), caseReasons)
+			}
+		},
 	})
 	for _, required := range []string{"server_name", "want"} {
 		if ok && !given[required] {

@@ -3,7 +3,6 @@ package analysis
 import (
 	"slices"
 	"strings"
-	"sync"
 
 	"golang.org/x/net/publicsuffix"
 
@@ -43,11 +42,11 @@ func (l *linter) hosts(rule int) {
 // openSuffix returns a public suffix under which the host matches names whose
 // registrable label is not fixed, that label's glob, and such a name.
 func openSuffix(host document.Pattern) (suffix, label, example string) {
-	if host.Kind() == document.Exact || host.Kind() == document.Any {
-		return "", "", ""
-	}
-	if host.Kind() == document.Wildcard && isPublicSuffix(host.Domain()) {
+	switch {
+	case host.Kind() == document.Wildcard && isPublicSuffix(host.Domain()):
 		return host.Domain(), "*", "any." + host.Domain()
+	case host.Kind() != document.Glob: // a wildcard's domain is fixed, so the label is, too
+		return "", "", ""
 	}
 	for _, plain := range plainHosts(host) {
 		labels := strings.Split(plain, ".")
@@ -94,20 +93,10 @@ func spellings(labels []string) []string {
 	return names
 }
 
-func spellingsOf(label string) []string {
-	switch {
-	case !glob.HasMeta(label):
+func spellingsOf(label string) (spellings []string) {
+	if !glob.HasMeta(label) {
 		return []string{label}
-	case label == everything:
-		return spellingsOfAny()
 	}
-	return findSpellings(label)
-}
-
-// spellingsOfAny is for the first label of each wildcard.
-var spellingsOfAny = sync.OnceValue(func() []string { return findSpellings(everything) })
-
-func findSpellings(label string) (spellings []string) {
 	globs := glob.Compile(label, '.', nil)
 	spellings = slices.DeleteFunc(slices.Clone(suffixLabels), func(s string) bool { return !glob.MatchesAny(globs, s) })
 	s := search{scope: scope{names: true}, must: []term{{atomsOf(label, '.')}}, deadline: farFuture}

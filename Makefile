@@ -146,6 +146,6 @@ clean: ## remove what was built; the fetched Envoys and the cluster's programs s
 
 clean-all: ## remove all of build/, Envoys too, and the images; says what else the tools keep
 	rm -rf build
-	@docker image rm -f '$(IMAGE)' wildcard-egress-base:local 2>/dev/null || true
+	@docker image rm -f '$(IMAGE)' '$(IMAGE)-plain' wildcard-egress-base:local 2>/dev/null || true
 	@echo "Go's caches are shared with other projects: $$(du -sh "$$(go env GOCACHE)" "$$(go env GOMODCACHE)" 2>/dev/null | tr '\t\n' ' ;')"
 	@echo 'remove them with: go clean -cache -fuzzcache -modcache'

@@ -21,8 +21,9 @@ type Config struct {
 	mu        sync.Mutex
 	scheduler unsafe.Pointer // Envoy's; freed when it has ended and nobody posts
 	ended     bool
-	posting   int      // calls of OnMain that use the scheduler
-	tasks     []func() // for the main thread
+	posting   int       // calls of OnMain that use the scheduler
+	posted    sync.Cond // one of them has done
+	tasks     []func()  // for the main thread
 }
 
 func configOf(c *C.struct_config) *Config { return cgo.Handle(c.handle).Value().(*Config) }
@@ -156,6 +157,7 @@ func (c *Config) OnMain(task func()) bool {
 	C.config_schedule(c.scheduler)
 	c.mu.Lock()
 	c.posting--
+	c.posted.Broadcast()
 	c.freeSchedulerLocked()
 	c.mu.Unlock()
 	return true
@@ -174,6 +176,10 @@ func (c *Config) end() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.ended, c.tasks = true, nil
+	// Envoy's main thread may end next, and with it what the scheduler writes to.
+	for c.posting > 0 && !bool(C.config_scheduling()) {
+		c.posted.Wait()
+	}
 	c.freeSchedulerLocked()
 }
 

@@ -3,6 +3,8 @@
 #ifndef WILDCARD_EGRESS_ENVOY_CONN_H
 #define WILDCARD_EGRESS_ENVOY_CONN_H
 
+#include <pthread.h>
+
 #include "abi.h"
 #include "limits.h"
 #include "lines.h"
@@ -54,6 +56,14 @@ struct config {
   bool exempt;   // from limits of those that wait and of memory
 };
 
+// Who schedules something from another thread holds schedule_mutex, from the look
+// whether the connection is there until the commit is done; whoever ends it takes
+// the mutex too, at its close event and when it is destroyed. Envoy's commit writes
+// to the worker's dispatcher, which a worker that ends takes with it: so it waits,
+// with the connection whose close event waits. Recursive, for commit may drop the
+// last reference to a filter, and so destroy it on the thread that holds the mutex.
+extern pthread_mutex_t schedule_mutex;
+
 // One downstream connection.
 struct conn {
   uintptr_t handle;  // cgo.Handle of the Go *Conn; 0 before the first bytes and after the decision
@@ -74,6 +84,7 @@ struct conn {
   struct conn *previous, *next;
 
   struct label* label;  // track.c; null when not tracked
+  struct waker* waker;  // outcome filter: null when there is none; guarded by schedule_mutex
 
   struct counted waiting;    // until its decision (limits.c)
   struct counted forwarded;  // from then on
@@ -107,6 +118,7 @@ void config_count(struct config*, size_t counter, uint64_t n);  // main thread
 void config_set_gauge(struct config*, size_t gauge, uint64_t);  // main thread
 void* config_scheduler_new(struct config*);
 void config_schedule(void* scheduler);  // any thread; goConfigScheduled follows on the main thread
+bool config_scheduling(void);           // this thread is in config_schedule, which may end a configuration
 void config_scheduler_delete(void* scheduler);
 void config_set_limits(struct config*, uint64_t deadline_ns, size_t max_hello_bytes, uint64_t recall_ns);
 void config_new_generation(struct config*);
@@ -140,8 +152,10 @@ bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, con
 // is there and is no time to come, in seconds since 1970.
 bool conn_expired(struct conn*);
 envoy_buffer conn_text(struct conn*, const char* key, size_t key_length);
-void* conn_scheduler_new(struct conn*);
-void conn_wake(void* scheduler);  // any thread, once: goWoken follows on the worker
+void conn_schedule_locked(struct conn*, uint64_t event);  // with schedule_mutex
+struct waker* conn_waker(struct conn*);
+void conn_wake(struct waker*);  // any thread, once: goWoken follows on the worker, if the connection lives
+void conn_forget_waker(struct conn*);
 void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
 // outcome.c

@@ -6,13 +6,9 @@
 //  - The connections of one list have the same time to wait. So each list is in
 //    the order of expiry, and to enter one costs the same however many wait,
 //    under whatever mixture of policies.
-//  - The mutex guards the lists and, since destroy takes it too, keeps Envoy's
-//    object alive while a scheduler is made for it.
-//  - commit runs without the mutex: it may drop the last reference to the
-//    filter, and so call destroy on this thread.
+//  - schedule_mutex (conn.h) guards the lists.
 #include "conn.h"
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -25,7 +21,6 @@ struct waiting_list {
   struct waiting_list* next;
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t not_empty;  // made by start_sweeper, on the monotonic clock
 static struct waiting_list* lists;  // as many as different times were ever waited at once
 static bool sweeper_runs;
@@ -73,25 +68,21 @@ static void append_locked(struct waiting_list* l, struct conn* c) {
 static void expire_locked(struct conn* c) {
   uint64_t event = c->expiry;
   unlink_locked(c);
-  void* scheduler = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
-  pthread_mutex_unlock(&mutex);
-  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, event);
-  envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
-  pthread_mutex_lock(&mutex);
+  conn_schedule_locked(c, event);
 }
 
 static void* sweep(void* unused) {
   (void)unused;
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   for (;;) {
     struct conn* first = first_locked();
     if (first == NULL) {
       sweeper_wakes_ns = UINT64_MAX;
-      pthread_cond_wait(&not_empty, &mutex);
+      pthread_cond_wait(&not_empty, &schedule_mutex);
     } else if (first->expires_ns > now_ns()) {
       sweeper_wakes_ns = first->expires_ns;
       struct timespec until = {(time_t)(sweeper_wakes_ns / 1000000000u), (long)(sweeper_wakes_ns % 1000000000u)};
-      pthread_cond_timedwait(&not_empty, &mutex, &until);
+      pthread_cond_timedwait(&not_empty, &schedule_mutex, &until);
     } else {
       expire_locked(first);
     }
@@ -136,35 +127,31 @@ static uint32_t most_locked(void) {
   return most;
 }
 
-// take_locked takes up to so many of theirs out of their lists, the newest first.
-static size_t take_locked(void** schedulers, size_t room, uint32_t least) {
+// shed_locked has up to so many of theirs ended, the newest first.
+static size_t shed_locked(size_t room, uint32_t least) {
   size_t taken = 0;
   for (struct waiting_list* l = lists; l != NULL; l = l->next)
     for (struct conn *c = l->tail, *previous; c != NULL && taken < room; c = previous) {
       previous = c->previous;
       if (c->expiry != SCHEDULED_DURATION || limits_connections(&c->forwarded) < least) continue;
       unlink_locked(c);
-      schedulers[taken++] = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
+      conn_schedule_locked(c, SCHEDULED_SHED);
+      taken++;
     }
   return taken;
 }
 
 size_t deadlines_shed(size_t n) {
-  void* schedulers[SHED_AT_ONCE];
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   uint32_t most = most_locked();
-  size_t taken = take_locked(schedulers, n < SHED_AT_ONCE ? n : SHED_AT_ONCE, most - most / 4);
-  pthread_mutex_unlock(&mutex);
-  for (size_t i = 0; i < taken; i++) {
-    envoy_dynamic_module_callback_network_filter_scheduler_commit(schedulers[i], SCHEDULED_SHED);
-    envoy_dynamic_module_callback_network_filter_scheduler_delete(schedulers[i]);
-  }
+  size_t taken = shed_locked(n < SHED_AT_ONCE ? n : SHED_AT_ONCE, most - most / 4);
+  pthread_mutex_unlock(&schedule_mutex);
   return taken;
 }
 
 bool deadline_start(struct conn* c, uint64_t limit, uint64_t event) {
   if (limit == 0) return true;
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   if (!sweeper_runs) sweeper_runs = start_sweeper_locked();
   struct waiting_list* list = c->list;
   if (list == NULL && sweeper_runs && (list = list_locked(limit)) != NULL) {
@@ -175,12 +162,12 @@ bool deadline_start(struct conn* c, uint64_t limit, uint64_t event) {
     // each connection would cost more than all the rest of this file.
     if (c->expires_ns < sweeper_wakes_ns) pthread_cond_signal(&not_empty);
   }
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   return list != NULL;
 }
 
 void deadline_stop(struct conn* c) {
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   if (c->list != NULL) unlink_locked(c);
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
 }

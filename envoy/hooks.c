@@ -95,6 +95,7 @@ void envoy_dynamic_module_on_network_filter_event(void* filter_envoy, const void
   struct conn* c = (struct conn*)filter;
   (void)filter_envoy;
   if (c->config->outcome) {
+    if (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE) conn_forget_waker(c);
     outcome_event(c, event);
     return;
   }
@@ -149,6 +150,7 @@ void envoy_dynamic_module_on_network_filter_destroy(const void* filter) {
   struct conn* c = (struct conn*)filter;
   deadline_stop(c);
   conn_untrack(c);
+  conn_forget_waker(c);
   limits_leave(&c->waiting);
   limits_leave(&c->forwarded);
   if (!c->config->outcome) pressure_leave();

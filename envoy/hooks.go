@@ -57,6 +57,7 @@ func newConfig(c *C.struct_config, filterName string, filterConfig []byte) error
 		return errors.New("no filter is registered; the module's main must call envoy.Register")
 	}
 	config := &Config{c: c}
+	config.posted.L = &config.mu
 	config.scheduler = C.config_scheduler_new(c)
 	// Whatever happens, a panic included: when Envoy is refused, c is freed.
 	defer func() {

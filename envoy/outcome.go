@@ -3,10 +3,7 @@ package envoy
 // #include "conn.h"
 import "C"
 
-import (
-	"strings"
-	"unsafe"
-)
+import "strings"
 
 // Failure is how a connection that was let through failed.
 type Failure uint32
@@ -47,8 +44,8 @@ func (c *Conn) Text(key string) string {
 // Waker returns what must be called once, on any thread: the filter is woken
 // unless its connection has ended by then.
 func (c *Conn) Waker() func() {
-	scheduler := unsafe.Pointer(C.conn_scheduler_new(c.c))
-	return func() { C.conn_wake(scheduler) }
+	waker := C.conn_waker(c.c)
+	return func() { C.conn_wake(waker) }
 }
 
 //export goUnresolved

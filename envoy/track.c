@@ -1,12 +1,8 @@
 // The connections that a later policy may have to end. Each has a label, which
 // only Go understands. The rules are:
-//  - The mutex guards the table and, since destroy takes it too, keeps Envoy's
-//    object alive while a scheduler is made for it.
+//  - schedule_mutex (conn.h) guards the table.
 //  - A slot is named with its id: the connection may have ended, and another
 //    have taken the slot, since it was read.
-//  - commit runs without the mutex: it may drop the last reference to the
-//    filter, and so call destroy on this thread.
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +17,6 @@ struct label {
   char text[];
 };
 
-static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct conn** slots;     // null: free
 static size_t* free_slots;      // a stack
 static size_t capacity, free_count;
@@ -52,7 +47,7 @@ bool conn_track(struct conn* c, const char* text, size_t length) {
   label->revoking = false;
   label->length = length;
   memcpy(label->text, text, length);
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   bool tracked = free_count > 0 || grow_locked();
   if (tracked) {
     label->id = ++last_id;
@@ -60,7 +55,7 @@ bool conn_track(struct conn* c, const char* text, size_t length) {
     slots[label->slot] = c;
     c->label = label;
   }
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   if (!tracked) free(label);
   return tracked;
 }
@@ -72,25 +67,25 @@ static void settle_locked(struct label* label) {
 
 void conn_untrack(struct conn* c) {
   if (c->label == NULL) return;
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   settle_locked(c->label);
   slots[c->label->slot] = NULL;
   free_slots[free_count++] = c->label->slot;
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   free(c->label);
   c->label = NULL;
 }
 
 size_t track_capacity(void) {
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   size_t n = capacity;
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   return n;
 }
 
 bool track_read(size_t slot, char* text, size_t size, struct tracked* out) {
   bool found = false;
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   if (slot < capacity && slots[slot] != NULL) {
     struct label* label = slots[slot]->label;
     found = label->length <= size;
@@ -99,29 +94,26 @@ bool track_read(size_t slot, char* text, size_t size, struct tracked* out) {
       *out = (struct tracked){label->id, slot, label->length, label->worker};
     }
   }
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   return found;
 }
 
 bool track_revoke(size_t slot, uint64_t id) {
-  void* scheduler = NULL;
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   struct conn* c = slot < capacity ? slots[slot] : NULL;
-  if (c != NULL && c->label->id == id && !c->label->revoking) {
-    scheduler = envoy_dynamic_module_callback_network_filter_scheduler_new(c->envoy);
+  bool revokes = c != NULL && c->label->id == id && !c->label->revoking;
+  if (revokes) {
     c->label->revoking = true;
     outstanding[c->label->worker]++;
+    conn_schedule_locked(c, SCHEDULED_REVOKE);
   }
-  pthread_mutex_unlock(&mutex);
-  if (scheduler == NULL) return false;
-  envoy_dynamic_module_callback_network_filter_scheduler_commit(scheduler, SCHEDULED_REVOKE);
-  envoy_dynamic_module_callback_network_filter_scheduler_delete(scheduler);
-  return true;
+  pthread_mutex_unlock(&schedule_mutex);
+  return revokes;
 }
 
 size_t track_outstanding(uint32_t worker) {
-  pthread_mutex_lock(&mutex);
+  pthread_mutex_lock(&schedule_mutex);
   size_t n = worker < TRACK_WORKERS ? outstanding[worker] : 0;
-  pthread_mutex_unlock(&mutex);
+  pthread_mutex_unlock(&schedule_mutex);
   return n;
 }

@@ -170,3 +170,7 @@ func (c *Conn) State() string { return C.GoString(&c.c.state[0]) }
 
 // Live is how many filters and configurations have not ended.
 func Live() (filters, configs int) { return int(C.host_live_filters()), int(C.host_live_configs()) }
+
+// LateCommits is how often, since it was asked, the module scheduled something at a worker that may have
+// been gone: it had told the module that the connection has ended.
+func LateCommits() int { return int(C.host_late_commits()) }

@@ -151,6 +151,7 @@ unsigned host_conn_read(struct host_conn* c, bool end_stream) {
 void host_conn_event(struct host_conn* c, unsigned event) {
   if (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE) c->closed = true;
   envoy_dynamic_module_on_network_filter_event(c, c->module, event);
+  if (event == EVENT_REMOTE_CLOSE || event == EVENT_LOCAL_CLOSE) c->worker_gone = true;
 }
 
 void host_conn_scheduled(struct host_conn* c, uint64_t event_id) {

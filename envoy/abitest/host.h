@@ -54,6 +54,7 @@ struct host_conn {
   uint64_t flags;     // Envoy's response flags
   char failure[64];   // upstream transport failure reason
   _Atomic int posted[EVENT_IDS];
+  _Atomic bool worker_gone;  // or may be, for it knows that the connection has ended
 };
 
 // One connection among the listener's filters.
@@ -72,6 +73,7 @@ void host_set_log_level(unsigned level);  // LOG_INFO at first
 int host_log_lines(void);
 int host_live_filters(void);
 int host_live_configs(void);
+int host_late_commits(void);  // since it was asked: that were on their way to a worker when it was gone
 
 struct host_config* host_config_new(const char* config, size_t length);  // null: refused
 void host_config_end(struct host_config*);

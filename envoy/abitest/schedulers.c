@@ -1,7 +1,14 @@
 // Schedulers hold a weak reference. commit holds a strong one for a moment, so
 // it may be the thread on which the filter or the configuration ends.
+#include <sched.h>
+#include <stdatomic.h>
+
 #include "host.h"
 #include "references.h"
+
+static _Atomic int late_commits;
+
+int host_late_commits(void) { return atomic_exchange(&late_commits, 0); }
 
 void* envoy_dynamic_module_callback_network_filter_scheduler_new(void* filter) {
   struct host_conn* c = filter;
@@ -12,6 +19,8 @@ void* envoy_dynamic_module_callback_network_filter_scheduler_new(void* filter) {
 void envoy_dynamic_module_callback_network_filter_scheduler_commit(void* scheduler, uint64_t event_id) {
   struct host_conn* c = scheduler;
   if (!strong_take(&c->references)) return;
+  sched_yield();  // Envoy wakes the worker here, which may end before this thread runs again
+  if (c->worker_gone) late_commits++;
   if (event_id < EVENT_IDS) c->posted[event_id]++;
   conn_drop(c);
 }

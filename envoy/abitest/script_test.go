@@ -137,4 +137,7 @@ func wantNothingLeft(t testing.TB) {
 		filters, configs := abitest.Live()
 		return filters == 0 && configs == 0
 	})
+	if n := abitest.LateCommits(); n > 0 {
+		t.Errorf("%d times something was scheduled at a worker that may have been gone", n)
+	}
 }

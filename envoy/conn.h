@@ -152,11 +152,13 @@ bool conn_set_filter_state(struct conn*, const char* key, size_t key_length, con
 // is there and is no time to come, in seconds since 1970.
 bool conn_expired(struct conn*);
 envoy_buffer conn_text(struct conn*, const char* key, size_t key_length);
+void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
+
+// schedule.c
 void conn_schedule_locked(struct conn*, uint64_t event);  // with schedule_mutex
 struct waker* conn_waker(struct conn*);
 void conn_wake(struct waker*);  // any thread, once: goWoken follows on the worker, if the connection lives
 void conn_forget_waker(struct conn*);
-void conn_set_text(struct conn*, const char* key, size_t key_length, const char* value, size_t length);
 
 // outcome.c
 unsigned outcome_new_connection(struct conn*);
